@@ -1,0 +1,122 @@
+//! The 16550 serial port: polled output, polled or interrupt-driven input.
+//!
+//! Owns one UART (COM1 unless configured). Output is a byte at a time and waits for the
+//! transmitter a bounded time, so a missing UART cannot stop the boot. The port's registers
+//! are its only state: callers serialise whole lines with the console's lock; a crash may
+//! write without it.
+
+use core::sync::atomic::{AtomicBool, AtomicU16, Ordering};
+
+use super::io::{inb, outb};
+
+/// How a serial port is set up, as `com1=` says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SerialConfig {
+    /// First I/O port.
+    pub port: u16,
+    /// Bits a second; 0 keeps what the firmware set.
+    pub baud: u32,
+    /// Line control register: word length, parity, stop bits.
+    pub line: u8,
+    /// ISA interrupt; 0 for polling.
+    pub irq: u8,
+}
+
+/// COM1 at 115200 8n1.
+pub const COM1: SerialConfig = SerialConfig {
+    port: 0x3f8,
+    baud: 115_200,
+    line: 3,
+    irq: 4,
+};
+
+static PORT: AtomicU16 = AtomicU16::new(0);
+static PRESENT: AtomicBool = AtomicBool::new(false);
+
+const DATA: u16 = 0;
+const INTERRUPT_ENABLE: u16 = 1;
+const FIFO: u16 = 2;
+const LINE: u16 = 3;
+const MODEM: u16 = 4;
+const STATUS: u16 = 5;
+const SCRATCH: u16 = 7;
+
+/// Sets the port up and makes it the one that [`write`] and [`read`] use. False where no UART
+/// answers; output is then dropped.
+pub fn init(config: &SerialConfig) -> bool {
+    let base = config.port;
+    outb(base + SCRATCH, 0x5a);
+    let present = inb(base + SCRATCH) == 0x5a || inb(base + STATUS) != 0xff;
+    if present {
+        outb(base + INTERRUPT_ENABLE, 0);
+        if let Some(divisor) = 115_200u32.checked_div(config.baud) {
+            let divisor = divisor.clamp(1, 0xffff);
+            outb(base + LINE, config.line | 0x80);
+            outb(base + DATA, divisor as u8);
+            outb(base + INTERRUPT_ENABLE, (divisor >> 8) as u8);
+        }
+        outb(base + LINE, config.line & 0x7f);
+        outb(base + FIFO, 0xc7);
+        // DTR, RTS, and OUT2, which lets the interrupt through.
+        outb(base + MODEM, 0x0b);
+    }
+    PORT.store(base, Ordering::Relaxed);
+    PRESENT.store(present, Ordering::Relaxed);
+    present
+}
+
+/// Writes one byte, waiting while the transmitter is full.
+pub fn write_byte(byte: u8) {
+    if !PRESENT.load(Ordering::Relaxed) {
+        return;
+    }
+    let base = PORT.load(Ordering::Relaxed);
+    // At 1200 baud a byte takes 8 ms; a port access is never faster than some 10 ns.
+    for _ in 0..1_000_000 {
+        if inb(base + STATUS) & 0x20 != 0 {
+            outb(base + DATA, byte);
+            return;
+        }
+    }
+    // A dead line: do not wait for it again.
+    PRESENT.store(false, Ordering::Relaxed);
+}
+
+/// Writes bytes; a newline becomes CR LF.
+pub fn write(bytes: &[u8]) {
+    for &byte in bytes {
+        if byte == b'\n' {
+            write_byte(b'\r');
+        }
+        write_byte(byte);
+    }
+}
+
+/// A received byte, if there is one.
+pub fn read() -> Option<u8> {
+    if !PRESENT.load(Ordering::Relaxed) {
+        return None;
+    }
+    let base = PORT.load(Ordering::Relaxed);
+    (inb(base + STATUS) & 1 != 0).then(|| inb(base + DATA))
+}
+
+/// Lets the UART raise its interrupt for received bytes, or stops it.
+pub fn set_receive_interrupt(on: bool) {
+    if PRESENT.load(Ordering::Relaxed) {
+        outb(
+            PORT.load(Ordering::Relaxed) + INTERRUPT_ENABLE,
+            u8::from(on),
+        );
+    }
+}
+
+/// The port as a text sink, for messages before there is a console and in a crash.
+pub struct Serial;
+
+impl core::fmt::Write for Serial {
+    fn write_str(&mut self, text: &str) -> core::fmt::Result {
+        write(text.as_bytes());
+        Ok(())
+    }
+}
