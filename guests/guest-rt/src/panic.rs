@@ -1,0 +1,10 @@
+//! A panic prints its message and ends the run with the harness's failure line.
+
+use core::panic::PanicInfo;
+
+#[cfg_attr(target_os = "none", panic_handler)]
+#[cfg_attr(not(target_os = "none"), allow(dead_code))]
+fn panic(info: &PanicInfo<'_>) -> ! {
+    crate::println!("GUEST-PANIC {info}");
+    crate::hypercall::poweroff()
+}
