@@ -1,0 +1,9 @@
+//! What is x86's own. `arch-x86/`.
+
+pub mod context;
+pub mod cpuid;
+pub mod machine;
+
+pub use context::*;
+pub use cpuid::*;
+pub use machine::*;
