@@ -1,1 +1,29 @@
+//! `machine`: all of the hypervisor's unsafe code, and the mechanism that stays sound whatever
+//! the policy does.
+//!
+//! Chosen by target: a bare-metal target builds [`arch`]'s `x86_64`, a hosted one its `sim`.
+//! Everything else here is the same code on both.
 #![no_std]
+
+extern crate alloc;
+
+pub mod addr;
+pub mod arch;
+pub mod cpu;
+pub mod cpumask;
+pub mod frame;
+pub mod heap;
+pub mod lock;
+pub mod pv;
+pub mod regs;
+pub mod tlb;
+mod words;
+
+pub use addr::{Gfn, Mfn, PAGE_SHIFT, PAGE_SIZE};
+pub use arch::imp::Cpu;
+pub use cpu::{CpuApi, Exit, Fault};
+pub use cpumask::{AtomicCpuMask, CpuMask};
+pub use frame::{Mem, Page, PageInfo, PageList, PageType, TypeGet, TypePut};
+pub use lock::{Guard, Lock};
+pub use regs::GuestRegs;
+pub use tlb::Flush;

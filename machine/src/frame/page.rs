@@ -1,0 +1,141 @@
+//! The token that stands for one general reference, and access to a frame's contents.
+
+use super::{ALLOCATED, Mem, MemOps, PageInfo};
+use crate::addr::{Mfn, PAGE_SIZE};
+use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+
+/// One general reference to a frame. Dropping it gives the reference back; the frame goes to
+/// the list of the dead with the last one.
+#[derive(Debug)]
+pub struct Page {
+    mem: Mem,
+    mfn: Mfn,
+}
+
+/// The reference that stands for a frame's place in its domain's allocation.
+#[derive(Debug)]
+#[must_use]
+pub struct DomainPage(pub Page);
+
+impl Page {
+    /// Wraps a reference that was already counted.
+    #[inline]
+    pub(crate) fn from_counted(mem: Mem, mfn: Mfn) -> Page {
+        Page { mem, mfn }
+    }
+
+    /// The token of a reference that [`Page::into_entry`] left behind in a page-table entry or
+    /// another word. What it must uphold: each reference left behind is taken up at most once.
+    #[inline]
+    pub fn from_entry(mem: Mem, mfn: Mfn) -> Option<Page> {
+        mem.frame(mfn).map(|_| Page { mem, mfn })
+    }
+
+    /// Leaves the reference to the entry that now names the frame.
+    #[inline]
+    pub fn into_entry(self) -> Mfn {
+        let mfn = self.mfn;
+        core::mem::forget(self);
+        mfn
+    }
+
+    /// The frame's number.
+    #[inline]
+    pub fn mfn(&self) -> Mfn {
+        self.mfn
+    }
+
+    /// Another reference to the same frame.
+    pub fn another(&self) -> Page {
+        self.info().get_any();
+        Page { mem: self.mem, mfn: self.mfn }
+    }
+
+    /// The memory this frame is of.
+    pub fn mem(&self) -> Mem {
+        self.mem
+    }
+
+    /// The frame's entry in the table.
+    #[inline]
+    pub fn info(&self) -> &'static PageInfo {
+        match self.mem.0.frame(self.mfn) {
+            Some(info) => info,
+            // A token is only ever made for a frame of the table.
+            None => unreachable!(),
+        }
+    }
+
+    /// The frame as 512 words. Guests may write them at any time, hence atomics.
+    #[inline]
+    pub fn words(&self) -> &[AtomicU64; 512] {
+        self.mem.0.words(self.mfn)
+    }
+
+    /// The byte at `offset`, if it lies in the frame.
+    #[inline]
+    pub fn byte(&self, offset: usize) -> Option<&AtomicU8> {
+        self.bytes().get(offset)
+    }
+
+    /// The aligned 32-bit word at byte `offset`.
+    #[inline]
+    pub fn u32_at(&self, offset: usize) -> Option<&AtomicU32> {
+        self.halves().get(offset / 4).filter(|_| offset % 4 == 0)
+    }
+
+    /// The aligned 64-bit word at byte `offset`.
+    #[inline]
+    pub fn u64_at(&self, offset: usize) -> Option<&AtomicU64> {
+        self.words().get(offset / 8).filter(|_| offset % 8 == 0)
+    }
+
+    /// The frame as 4096 bytes.
+    #[inline]
+    pub fn bytes(&self) -> &[AtomicU8; PAGE_SIZE] {
+        super::super::words::as_bytes(self.words())
+    }
+
+    /// The frame as 1024 32-bit words.
+    #[inline]
+    pub fn halves(&self) -> &[AtomicU32; 1024] {
+        super::super::words::as_halves(self.words())
+    }
+
+    /// Sets all of the frame to zero.
+    pub fn clear(&self) {
+        super::super::words::fill(self.words(), 0);
+    }
+
+    /// Copies `data` to byte `offset`; what does not fit is left out and `false` returned.
+    pub fn write(&self, offset: usize, data: &[u8]) -> bool {
+        super::super::words::write(self.words(), offset, data)
+    }
+
+    /// Copies from byte `offset` into `data`; `false` when it does not fit.
+    pub fn read(&self, offset: usize, data: &mut [u8]) -> bool {
+        super::super::words::read(self.words(), offset, data)
+    }
+
+    /// Marks the frame as standing in its owner's allocation, for which the reference stays.
+    pub fn into_allocation(self) -> Mfn {
+        self.info().state.fetch_or(ALLOCATED, Ordering::Relaxed);
+        self.into_entry()
+    }
+
+    /// Ends the frame's place in its owner's allocation. Of all callers at a time exactly one
+    /// gets the reference that stood for it.
+    pub fn end_allocation(&self) -> Option<DomainPage> {
+        let old = self.info().state.fetch_and(!ALLOCATED, Ordering::Relaxed);
+        (old & ALLOCATED != 0).then(|| DomainPage(Page { mem: self.mem, mfn: self.mfn }))
+    }
+}
+
+impl Drop for Page {
+    #[inline]
+    fn drop(&mut self) {
+        if self.info().put() {
+            self.mem.bury(self.mfn);
+        }
+    }
+}

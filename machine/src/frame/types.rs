@@ -1,0 +1,263 @@
+//! The type word: what a frame is, and how many rely on it.
+//!
+//! States of a table type: *in flight* (counted, neither validated nor partial: one CPU is at
+//! work on it), *partial* (counted once for the work done so far, which whoever comes next
+//! takes up), *validated*. Writable and descriptor-free types are validated from the start.
+
+use super::{Page, PageInfo};
+use core::sync::atomic::Ordering;
+
+/// What a frame can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum PageType {
+    /// Nothing yet, or only mapped read-only.
+    None = 0,
+    /// Page table of level 1 (its entries map 4 KiB pages).
+    L1 = 1,
+    /// Page table of level 2.
+    L2 = 2,
+    /// Page table of level 3.
+    L3 = 3,
+    /// Page table of level 4.
+    L4 = 4,
+    /// Descriptor table (GDT or LDT).
+    SegDesc = 5,
+    /// Memory that its owner may write.
+    Writable = 7,
+}
+
+impl PageType {
+    fn from_bits(bits: u64) -> PageType {
+        match bits >> TYPE_SHIFT {
+            1 => PageType::L1,
+            2 => PageType::L2,
+            3 => PageType::L3,
+            4 => PageType::L4,
+            5 => PageType::SegDesc,
+            7 => PageType::Writable,
+            _ => PageType::None,
+        }
+    }
+
+    /// The page-table type of level 1 to 4.
+    pub fn table(level: u8) -> Option<PageType> {
+        match level {
+            1 => Some(PageType::L1),
+            2 => Some(PageType::L2),
+            3 => Some(PageType::L3),
+            4 => Some(PageType::L4),
+            _ => None,
+        }
+    }
+
+    /// Level of a page-table type, zero for others.
+    pub fn level(self) -> u8 {
+        if (self as u8) <= 4 { self as u8 } else { 0 }
+    }
+
+    fn needs_validation(self) -> bool {
+        !matches!(self, PageType::Writable)
+    }
+}
+
+const TYPE_SHIFT: u32 = 60;
+const TYPE_MASK: u64 = 0xf << TYPE_SHIFT;
+const PINNED: u64 = 1 << 59;
+const VALIDATED: u64 = 1 << 58;
+const PARTIAL: u64 = 1 << 57;
+const LOCKED: u64 = 1 << 56;
+const COUNT: u64 = (1 << 32) - 1;
+
+/// Outcome of asking for a type reference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum TypeGet {
+    /// Counted.
+    Ready,
+    /// Counted, and the caller has to check the contents, from entry `from` on, then call
+    /// [`Page::type_validated`], [`Page::type_partial`] or, when nothing is held in it any
+    /// more, [`Page::type_cleared`]. `flush` says that stale translations as `old` may exist.
+    Validate {
+        /// The type the frame had before, when translations made then may still be cached.
+        flush: bool,
+        /// First entry that is not yet checked.
+        from: u32,
+    },
+    /// Counted; the frame needs no check, but translations of its former type may be cached.
+    ReadyFlush,
+    /// Another CPU is changing it: try again.
+    Busy,
+    /// The frame is in use as something else.
+    Mismatch,
+}
+
+/// Outcome of giving a type reference back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum TypePut {
+    /// Done.
+    Done,
+    /// It was the last one of a table: the caller has to put what the first `upto` entries
+    /// hold, then call [`Page::type_cleared`] or [`Page::type_partial`].
+    Devalidate {
+        /// Entries that hold something.
+        upto: u32,
+    },
+    /// Another CPU is changing it: try again.
+    Busy,
+}
+
+impl PageInfo {
+    /// The frame's type and how many rely on it.
+    #[inline]
+    pub fn page_type(&self) -> (PageType, u32) {
+        let word = self.typ.load(Ordering::Acquire);
+        (PageType::from_bits(word), (word & COUNT) as u32)
+    }
+
+    /// Whether the frame is a validated table of type `t` just now.
+    #[inline]
+    pub fn is_validated(&self, t: PageType) -> bool {
+        let word = self.typ.load(Ordering::Acquire);
+        word & (TYPE_MASK | VALIDATED) == (t as u64) << TYPE_SHIFT | VALIDATED && word & COUNT != 0
+    }
+
+    /// Whether the guest pinned the frame's type.
+    pub fn is_pinned(&self) -> bool {
+        self.typ.load(Ordering::Relaxed) & PINNED != 0
+    }
+
+    /// Whether validation of the frame was interrupted.
+    pub fn is_partial(&self) -> bool {
+        self.typ.load(Ordering::Relaxed) & PARTIAL != 0
+    }
+}
+
+impl Page {
+    /// Asks for a reference to this frame as a `want`.
+    #[inline]
+    pub fn get_type(&self, want: PageType) -> TypeGet {
+        let typ = &self.info().typ;
+        let want_bits = (want as u64) << TYPE_SHIFT;
+        let mut old = typ.load(Ordering::Relaxed);
+        loop {
+            let same = old & TYPE_MASK == want_bits;
+            let (new, got) = if old & COUNT == 0 {
+                let changed = old & TYPE_MASK != 0 && !same;
+                let keep = old & LOCKED;
+                if want.needs_validation() {
+                    // `flush` also when it was this very type before: tables are re-read.
+                    (want_bits | keep | 1, TypeGet::Validate { flush: changed, from: 0 })
+                } else {
+                    let got = if changed { TypeGet::ReadyFlush } else { TypeGet::Ready };
+                    (want_bits | VALIDATED | keep | 1, got)
+                }
+            } else if !same {
+                return TypeGet::Mismatch;
+            } else if old & VALIDATED != 0 {
+                if old & COUNT == COUNT {
+                    return TypeGet::Mismatch;
+                }
+                (old + 1, TypeGet::Ready)
+            } else if old & PARTIAL != 0 {
+                let from = self.info().stamp.load(Ordering::Relaxed);
+                (old & !PARTIAL, TypeGet::Validate { flush: false, from })
+            } else {
+                return TypeGet::Busy;
+            };
+            match typ.compare_exchange_weak(old, new, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => return got,
+                Err(now) => old = now,
+            }
+        }
+    }
+
+    /// Ends a validation with success.
+    pub fn type_validated(&self) {
+        self.info().typ.fetch_or(VALIDATED, Ordering::Release);
+    }
+
+    /// Interrupts validation or devalidation: the first `done` entries hold what they name.
+    pub fn type_partial(&self, done: u32) {
+        self.info().stamp.store(done, Ordering::Relaxed);
+        self.info().typ.fetch_or(PARTIAL, Ordering::Release);
+    }
+
+    /// Ends a devalidation or a failed validation: no entry holds anything; the count goes.
+    pub fn type_cleared(&self) {
+        let info = self.info();
+        info.stamp.store(self.mem().tlb_clock(), Ordering::Relaxed);
+        let _ = info.typ.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |old| {
+            Some((old - 1) & !(PARTIAL | VALIDATED))
+        });
+    }
+
+    /// Gives a type reference back.
+    #[inline]
+    pub fn put_type(&self) -> TypePut {
+        let info = self.info();
+        let mut old = info.typ.load(Ordering::Relaxed);
+        loop {
+            debug_assert!(old & COUNT != 0, "type count below zero");
+            let mut result = TypePut::Done;
+            let new = if old & COUNT == 1 {
+                let table = PageType::from_bits(old).level() != 0;
+                if table && old & VALIDATED != 0 {
+                    result = TypePut::Devalidate { upto: 512 };
+                    old & !VALIDATED
+                } else if table && old & PARTIAL != 0 {
+                    result = TypePut::Devalidate { upto: info.stamp.load(Ordering::Relaxed) };
+                    old & !PARTIAL
+                } else if table {
+                    return TypePut::Busy;
+                } else {
+                    info.stamp.store(self.mem().tlb_clock(), Ordering::Relaxed);
+                    let keep = if old & TYPE_MASK == (PageType::Writable as u64) << TYPE_SHIFT {
+                        VALIDATED
+                    } else {
+                        0
+                    };
+                    (old - 1) & !VALIDATED | keep
+                }
+            } else {
+                old - 1
+            };
+            match info.typ.compare_exchange_weak(old, new, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => return result,
+                Err(now) => old = now,
+            }
+        }
+    }
+
+    /// Marks the frame pinned; `false` when it was already. The caller's type reference (and
+    /// general one) then belong to the pin.
+    pub fn set_pinned(&self) -> bool {
+        self.info().typ.fetch_or(PINNED, Ordering::AcqRel) & PINNED == 0
+    }
+
+    /// Ends the pin; `true` for the one caller that now has to put the pin's references.
+    pub fn clear_pinned(&self) -> bool {
+        self.info().typ.fetch_and(!PINNED, Ordering::AcqRel) & PINNED != 0
+    }
+
+    /// Tries to lock the entries of this table against other writers.
+    #[inline]
+    pub fn try_lock_table(&self) -> bool {
+        self.info().typ.fetch_or(LOCKED, Ordering::Acquire) & LOCKED == 0
+    }
+
+    /// Locks the entries of this table; answers TLB flush requests while it waits.
+    #[inline]
+    pub fn lock_table(&self) {
+        while !self.try_lock_table() {
+            crate::arch::imp::relax();
+        }
+    }
+
+    /// Ends [`Page::lock_table`].
+    #[inline]
+    pub fn unlock_table(&self) {
+        self.info().typ.fetch_and(!LOCKED, Ordering::Release);
+    }
+}
