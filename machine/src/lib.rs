@@ -9,11 +9,13 @@ extern crate alloc;
 
 pub mod addr;
 pub mod arch;
+pub mod boot;
 pub mod cpu;
 pub mod cpumask;
 pub mod frame;
 pub mod heap;
 pub mod lock;
+pub mod platform;
 pub mod pv;
 pub mod regs;
 pub mod tlb;
