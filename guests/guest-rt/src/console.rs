@@ -30,7 +30,7 @@ impl Write for Line {
 pub fn print(args: fmt::Arguments<'_>) {
     let mut line = Line { buf: [0; LINE], len: 0 };
     let _ = line.write_fmt(args);
-    let _ = hypercall::call(18, [0, line.len as u64, line.buf.as_ptr() as u64, 0, 0]);
+    let _ = hypercall::console_write(line.buf.get(..line.len).unwrap_or(&[]));
 }
 
 /// Prints a line on the hypervisor's console.

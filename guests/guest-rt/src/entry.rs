@@ -52,16 +52,12 @@ global_asm!(
     "    .skip 4096, 0xcc",
     "_start:",
     "    cld",
-    "    lea rsp, [rip + boot_stack + {size}]",
+    "    lea rsp, [rip + guest_stacks + {size}]",
     "    mov [rip + START_INFO], rsi",
     "    xor ebp, ebp",
     "    call {start}",
     "1:  ud2",
     "    jmp 1b",
-    ".section .bss.boot_stack, \"aw\", @nobits",
-    ".balign {size}",
-    "boot_stack:",
-    "    .skip {size}",
     size = const STACK_SIZE,
     start = sym start,
 );
@@ -71,6 +67,8 @@ unsafe extern "C" {
 }
 
 extern "C" fn start() -> ! {
+    crate::mem::init();
+    crate::traps::init();
     // SAFETY: defined by `kernel!` with this signature; called once, on the boot stack.
     unsafe { guest_main() };
     crate::hypercall::poweroff()

@@ -1,0 +1,141 @@
+//! The test harness: cases, their messages, the summary line.
+//!
+//! Output, one line each: `PASS name`, `FAIL name: reason`, and at the end
+//! `GUEST-END passed=N failed=M`. A trap inside a case fails that case only.
+
+use crate::{hypercall, traps};
+use core::fmt::{self, Write};
+
+const TEXT: usize = 160;
+
+/// Why a case failed: a short text, cut off at its room.
+#[derive(Clone, Copy)]
+pub struct Failure {
+    text: [u8; TEXT],
+    len: usize,
+}
+
+impl Failure {
+    /// Formats a reason.
+    pub fn new(args: fmt::Arguments<'_>) -> Self {
+        let mut failure = Self { text: [0; TEXT], len: 0 };
+        let _ = failure.write_fmt(args);
+        failure
+    }
+    /// The reason.
+    pub fn as_str(&self) -> &str {
+        self.text.get(..self.len).and_then(|t| core::str::from_utf8(t).ok()).unwrap_or("?")
+    }
+}
+
+impl Write for Failure {
+    fn write_str(&mut self, s: &str) -> fmt::Result {
+        for &byte in s.as_bytes() {
+            if let Some(slot) = self.text.get_mut(self.len) {
+                *slot = byte;
+                self.len += 1;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a case returns.
+pub type Outcome = Result<(), Failure>;
+
+/// A case: its name and its function.
+pub type Case = (&'static str, fn() -> Outcome);
+
+/// Runs the cases in order and powers off.
+pub fn run(kernel: &str, cases: &[Case]) -> ! {
+    let (mut passed, mut failed) = (0, 0);
+    crate::println!("GUEST-START {kernel} cases={}", cases.len());
+    for (name, case) in cases {
+        match traps::catch(case) {
+            Ok(Ok(())) => {
+                passed += 1;
+                crate::println!("PASS {name}");
+            }
+            Ok(Err(failure)) => {
+                failed += 1;
+                crate::println!("FAIL {name}: {}", failure.as_str());
+            }
+            Err(fault) => {
+                failed += 1;
+                crate::println!("FAIL {name}: trap {fault:x?}");
+            }
+        }
+    }
+    crate::println!("GUEST-END passed={passed} failed={failed}");
+    hypercall::poweroff()
+}
+
+/// Makes the kernel's `main` from a list of cases.
+#[macro_export]
+macro_rules! cases {
+    ($kernel:literal; $($name:literal => $case:path),* $(,)?) => {
+        $crate::kernel!(main);
+        fn main() {
+            $crate::harness::run($kernel, &[$(($name, $case as fn() -> $crate::harness::Outcome)),*])
+        }
+    };
+}
+
+/// Fails the case unless the condition holds.
+#[macro_export]
+macro_rules! check {
+    ($cond:expr, $($arg:tt)*) => {
+        if !$cond {
+            return Err($crate::harness::Failure::new(format_args!($($arg)*)));
+        }
+    };
+}
+
+/// Fails the case unless both sides are equal.
+#[macro_export]
+macro_rules! same {
+    ($got:expr, $want:expr) => {
+        match (&$got, &$want) {
+            (got, want) => $crate::check!(*got == *want, concat!(stringify!($got), ": {:x?}, want {:x?}"), got, want),
+        }
+    };
+}
+
+/// The success value of a hypercall or the like; fails the case on an error.
+#[macro_export]
+macro_rules! ok {
+    ($call:expr) => {
+        match $call {
+            Ok(value) => value,
+            Err(error) => return Err($crate::harness::Failure::new(format_args!(concat!(stringify!($call), ": error {:x?}"), error))),
+        }
+    };
+}
+
+/// Fails the case unless the hypercall is refused with this [`xen_abi::Errno`].
+#[macro_export]
+macro_rules! refused {
+    ($call:expr, $errno:ident) => {
+        match $call {
+            got => $crate::check!(
+                got == Err(xen_abi::Errno::$errno as i64),
+                concat!(stringify!($call), ": {:?}, want ", stringify!($errno)),
+                got
+            ),
+        }
+    };
+}
+
+/// Fails the case unless the closure traps with this vector; gives the fault.
+#[macro_export]
+macro_rules! traps {
+    ($vector:expr, $body:expr) => {
+        match $crate::traps::catch(|| $body) {
+            Err(fault) => {
+                $crate::check!(fault.vector == $vector, concat!(stringify!($body), ": trap {:x?}, want vector ", stringify!($vector)), fault);
+                fault
+            }
+            Ok(_) => return Err($crate::harness::Failure::new(format_args!(concat!(stringify!($body), ": no trap, want vector ", stringify!($vector))))),
+        }
+    };
+}
