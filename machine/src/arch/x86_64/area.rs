@@ -264,3 +264,8 @@ pub fn current() -> Option<&'static Area> {
     // SAFETY: this stack lies in an area, and areas are never unmapped.
     Some(unsafe { &*(((rsp & !(AREA_STRIDE - 1)) + AREA_DATA) as *const Area) })
 }
+
+/// As [`current`]; IST stacks lie in the area too.
+pub fn current_ist() -> Option<&'static Area> {
+    current()
+}

@@ -8,3 +8,24 @@ pub mod layout;
 pub mod panic;
 pub mod serial;
 pub mod start;
+
+pub mod area;
+pub mod cpu;
+pub mod entry;
+mod fpu;
+pub mod mem;
+mod usercopy;
+
+pub use cpu::{Cpu, relax};
+pub use fpu::Fpu;
+pub use mem::MemArch;
+
+/// Called before a lock of `level` is waited for; the order is checked on the simulated machine.
+#[inline(always)]
+pub fn lock_point(_level: u8) {}
+/// Called when a lock was taken.
+#[inline(always)]
+pub fn lock_taken(_level: u8) {}
+/// Called before a lock is let go.
+#[inline(always)]
+pub fn lock_released(_level: u8) {}

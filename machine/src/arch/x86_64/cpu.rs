@@ -1,0 +1,672 @@
+//! The running processor: [`CpuApi`] on real hardware.
+//!
+//! Why unsafe: privileged instructions, and the register frame in the CPU's area.
+//! Invariant: a `Cpu` exists once for each processor and stays on it (it is `!Send`), so the
+//! area it points to has no other writer.
+
+use super::area::{self, Area};
+use super::entry::{self, VECTOR_SYSCALL32};
+use super::layout::*;
+use super::{apic, clock, fpu, io, mem::TLB, usercopy};
+use crate::cpu::{CpuApi, Exit, Fault, Interrupt, SegBase};
+use crate::cpumask::CpuMask;
+use crate::frame::{Page, PageType};
+use crate::pv::PvState;
+use crate::regs::*;
+use crate::tlb::Flush;
+use core::arch::asm;
+use core::marker::PhantomData;
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// Vector of the APIC's timer.
+pub const TIMER_VECTOR: u8 = 0xfa;
+/// Vector that asks a CPU to look at its work.
+pub const KICK_VECTOR: u8 = 0xfb;
+/// Vector of the console's serial line.
+pub const CONSOLE_VECTOR: u8 = 0xfc;
+/// Vector that asks for a TLB flush.
+pub const FLUSH_VECTOR: u8 = 0xfd;
+/// Vector of APIC errors.
+pub const ERROR_VECTOR: u8 = 0xfe;
+/// Vector of spurious interrupts.
+pub const SPURIOUS_VECTOR: u8 = 0xff;
+
+/// A long operation yields after this many nanoseconds.
+const BUDGET_NS: u64 = 500_000;
+
+/// Root table with nothing of any guest in it.
+static HOST_CR3: AtomicU64 = AtomicU64::new(0);
+/// Whether the processor has XSAVE (the same on all).
+static HAS_XSAVE: AtomicBool = AtomicBool::new(false);
+/// Per CPU: somebody kicked it and it has not looked since.
+static KICKED: crate::cpumask::AtomicCpuMask = crate::cpumask::AtomicCpuMask::new();
+
+/// A physical CPU, on itself.
+pub struct Cpu {
+    area: *mut Area,
+    id: u32,
+    /// TSC at the last exit.
+    exit_tsc: u64,
+    /// TSC ticks of [`BUDGET_NS`].
+    budget: u64,
+    timer: Option<u64>,
+    _here: PhantomData<*mut ()>,
+}
+
+impl Cpu {
+    /// The handle on CPU `id`, which the caller runs on.
+    ///
+    /// # Safety
+    /// Called once for each CPU, on it, after [`area::load`], with the CPU's control registers
+    /// set up and `root` (the host's own root table) in CR3.
+    pub unsafe fn new(id: u32) -> Cpu {
+        HOST_CR3.store(io::read_cr3(), Ordering::Release);
+        HAS_XSAVE.store(io::read_cr4() & 1 << 18 != 0, Ordering::Release);
+        let (mul, shift, khz) = clock::tsc_scale();
+        let _ = (mul, shift);
+        Cpu {
+            area: (area::base(id) + AREA_DATA) as *mut Area,
+            id,
+            exit_tsc: tsc(),
+            budget: khz * BUDGET_NS / 1_000_000,
+            timer: None,
+            _here: PhantomData,
+        }
+    }
+
+    #[inline(always)]
+    fn area(&self) -> &Area {
+        // SAFETY: see the module's invariant.
+        unsafe { &*self.area }
+    }
+
+    #[inline(always)]
+    fn area_mut(&mut self) -> &mut Area {
+        // SAFETY: see the module's invariant.
+        unsafe { &mut *self.area }
+    }
+
+    fn has_xsave() -> bool {
+        HAS_XSAVE.load(Ordering::Relaxed)
+    }
+}
+
+#[inline(always)]
+fn tsc() -> u64 {
+    // SAFETY: reads a counter.
+    unsafe { core::arch::x86_64::_rdtsc() }
+}
+
+/// Flushes this CPU's whole TLB, global entries too, by toggling CR4.PGE.
+fn flush_all(cpu: u32) {
+    TLB.note_full_flush(cpu);
+    let cr4 = io::read_cr4();
+    // SAFETY: only PGE changes, and comes back.
+    unsafe {
+        if cr4 & 1 << 7 != 0 {
+            asm!("mov cr4, {}", in(reg) cr4 & !(1 << 7), options(nostack, preserves_flags));
+            asm!("mov cr4, {}", in(reg) cr4, options(nostack, preserves_flags));
+        } else {
+            asm!("mov {t}, cr3", "mov cr3, {t}", t = out(reg) _,
+                options(nostack, preserves_flags));
+        }
+    }
+}
+
+fn do_flush(cpu: u32, what: Flush) {
+    match what {
+        Flush::All => flush_all(cpu),
+        // SAFETY: drops a translation, which the next access makes again.
+        Flush::Page(va) => unsafe {
+            asm!("invlpg [{}]", in(reg) va, options(nostack, preserves_flags));
+        },
+    }
+}
+
+/// What a CPU does while it waits for another: answers TLB flush requests.
+pub fn relax() {
+    core::hint::spin_loop();
+    if let Some(area) = area::current() {
+        TLB.answer(area.cpu, |what| do_flush(area.cpu, what));
+    }
+}
+
+/// The address of the page-table entry that maps `va` of the hypervisor with 4 KiB.
+fn host_pte(va: u64) -> Option<&'static AtomicU64> {
+    let mut table = HOST_CR3.load(Ordering::Relaxed) & !0xfff;
+    for level in (0..4).rev() {
+        let index = (va >> (12 + 9 * level)) & 511;
+        // SAFETY: the host's own tables lie in RAM, which the direct map covers.
+        let entry = unsafe { &*((DIRECT_MAP_VA + table + index * 8) as *const AtomicU64) };
+        if level == 0 {
+            return Some(entry);
+        }
+        let value = entry.load(Ordering::Relaxed);
+        if value & 1 == 0 || value & 1 << 7 != 0 {
+            return None;
+        }
+        table = value & 0x000f_ffff_ffff_f000;
+    }
+    None
+}
+
+fn read_selector(which: usize) -> u16 {
+    let sel: u16;
+    // SAFETY: reads a segment register.
+    unsafe {
+        match which {
+            0 => asm!("mov {0:x}, ds", out(reg) sel, options(nomem, nostack, preserves_flags)),
+            1 => asm!("mov {0:x}, es", out(reg) sel, options(nomem, nostack, preserves_flags)),
+            2 => asm!("mov {0:x}, fs", out(reg) sel, options(nomem, nostack, preserves_flags)),
+            _ => asm!("mov {0:x}, gs", out(reg) sel, options(nomem, nostack, preserves_flags)),
+        }
+    }
+    sel
+}
+
+macro_rules! load_selector {
+    ($name:literal, $sel:expr) => {
+        // SAFETY: the host uses no data segment; a bad selector faults and null is loaded.
+        unsafe {
+            asm!(
+                concat!("2: mov ", $name, ", {s:x}"),
+                "jmp 4f",
+                "3: xor {s:e}, {s:e}",
+                concat!("mov ", $name, ", {s:x}"),
+                "4:",
+                ".pushsection .ex_table, \"a\"",
+                ".balign 8",
+                ".quad 2b, 3b",
+                ".popsection",
+                s = inout(reg) $sel as u64 => _, options(nostack));
+        }
+    };
+}
+
+const FS_BASE: u32 = 0xc000_0100;
+const GS_BASE: u32 = 0xc000_0101;
+const KERNEL_GS_BASE: u32 = 0xc000_0102;
+
+fn canonical(va: u64) -> bool {
+    ((va << 16) as i64 >> 16) as u64 == va
+}
+
+fn write_dr(index: usize, value: u64) {
+    // SAFETY: the policy lets no breakpoint into the hypervisor's addresses.
+    unsafe {
+        match index {
+            0 => asm!("mov dr0, {}", in(reg) value, options(nomem, nostack)),
+            1 => asm!("mov dr1, {}", in(reg) value, options(nomem, nostack)),
+            2 => asm!("mov dr2, {}", in(reg) value, options(nomem, nostack)),
+            3 => asm!("mov dr3, {}", in(reg) value, options(nomem, nostack)),
+            6 => asm!("mov dr6, {}", in(reg) value & 0xffff_ffff, options(nomem, nostack)),
+            7 => asm!("mov dr7, {}", in(reg) value & 0xffff_ffff, options(nomem, nostack)),
+            _ => {}
+        }
+    }
+}
+
+fn read_dr(index: usize) -> u64 {
+    let value;
+    // SAFETY: reads a register.
+    unsafe {
+        match index {
+            0 => asm!("mov {}, dr0", out(reg) value, options(nomem, nostack)),
+            1 => asm!("mov {}, dr1", out(reg) value, options(nomem, nostack)),
+            2 => asm!("mov {}, dr2", out(reg) value, options(nomem, nostack)),
+            3 => asm!("mov {}, dr3", out(reg) value, options(nomem, nostack)),
+            6 => asm!("mov {}, dr6", out(reg) value, options(nomem, nostack)),
+            _ => asm!("mov {}, dr7", out(reg) value, options(nomem, nostack)),
+        }
+    }
+    value
+}
+
+impl CpuApi for Cpu {
+    #[inline(always)]
+    fn id(&self) -> u32 {
+        self.id
+    }
+
+    #[inline(always)]
+    fn regs(&self) -> &GuestRegs {
+        &self.area().regs
+    }
+
+    #[inline(always)]
+    fn regs_mut(&mut self) -> &mut GuestRegs {
+        &mut self.area_mut().regs
+    }
+
+    #[inline(always)]
+    fn enter(&mut self) -> Exit {
+        // SAFETY: the area is this CPU's; the frame's ring is 3, which every writer of `cs`
+        // and `ss` upholds by the masks in `load_pv` and in the policy's iret, and IRET checks.
+        unsafe { entry::__xenios_enter(self.area) };
+        let vector = self.regs().vector;
+        match vector {
+            VECTOR_SYSCALL => Exit::Syscall,
+            0..=31 => Exit::Exception(vector as u8),
+            32..=255 => Exit::Interrupt(vector as u8),
+            VECTOR_SYSCALL32 => Exit::Syscall32,
+            _ => Exit::IretFault,
+        }
+    }
+
+    fn idle(&mut self) -> Option<u8> {
+        // SAFETY: interrupts are on for the one instruction in which the CPU sleeps; the stub
+        // notes the vector and turns them off again.
+        unsafe { asm!("sti", "hlt", "cli", options(nostack)) };
+        for (word, pending) in self.area().pending.iter().enumerate().rev() {
+            let bits = pending.load(Ordering::Relaxed);
+            if bits != 0 {
+                let bit = 31 - bits.leading_zeros();
+                pending.fetch_and(!(1 << bit), Ordering::Relaxed);
+                return Some((word as u32 * 32 + bit) as u8);
+            }
+        }
+        None
+    }
+
+    #[inline]
+    fn now(&self) -> u64 {
+        clock::now()
+    }
+
+    fn tsc(&self) -> u64 {
+        tsc()
+    }
+
+    fn tsc_scale(&self) -> (u32, i8, u64) {
+        clock::tsc_scale()
+    }
+
+    fn set_timer(&mut self, deadline: Option<u64>) {
+        if self.timer != deadline {
+            self.timer = deadline;
+            apic::set_timer(deadline);
+        }
+    }
+
+    fn kick(&self, cpu: u32) {
+        KICKED.set(cpu);
+        apic::send_ipi(cpu, KICK_VECTOR);
+    }
+
+    fn work_pending(&self) -> bool {
+        TLB.requested(self.id)
+            || KICKED.contains(self.id)
+            || tsc().wrapping_sub(self.exit_tsc) > self.budget
+    }
+
+    fn ack(&mut self, vector: u8) -> Interrupt {
+        match vector {
+            TIMER_VECTOR => {
+                self.timer = None;
+                self.exit_tsc = tsc();
+                apic::eoi();
+                Interrupt::Timer
+            }
+            KICK_VECTOR => {
+                KICKED.clear(self.id);
+                self.exit_tsc = tsc();
+                apic::eoi();
+                Interrupt::Kick
+            }
+            FLUSH_VECTOR => {
+                let id = self.id;
+                TLB.answer(id, |what| do_flush(id, what));
+                apic::eoi();
+                Interrupt::Flush
+            }
+            CONSOLE_VECTOR => {
+                apic::eoi();
+                Interrupt::Console
+            }
+            ERROR_VECTOR => {
+                apic::eoi();
+                Interrupt::Spurious
+            }
+            SPURIOUS_VECTOR => Interrupt::Spurious,
+            _ => Interrupt::Device(vector),
+        }
+    }
+
+    fn eoi(&mut self) {
+        apic::eoi();
+    }
+
+    fn take_nmi(&mut self) -> bool {
+        self.area().nmi.swap(0, Ordering::Relaxed) != 0
+    }
+
+    #[inline]
+    fn flush_local(&mut self, what: Flush) {
+        do_flush(self.id, what);
+    }
+
+    fn flush(&mut self, mask: &CpuMask, what: Flush) {
+        let mut others = *mask;
+        if others.contains(self.id) {
+            do_flush(self.id, what);
+            others.clear(self.id);
+        }
+        TLB.request(&others, what, |cpu| apic::send_ipi(cpu, FLUSH_VECTOR), relax);
+    }
+
+    fn flush_since(&mut self, mask: &CpuMask, stamp: u32) {
+        let need = TLB.need_flush(mask, stamp);
+        self.flush(&need, Flush::All);
+    }
+
+    fn load_pv(&mut self, state: &PvState) {
+        for (slot, frame) in state.gdt.iter().enumerate() {
+            self.set_gdt_frame(slot, frame.as_ref());
+        }
+        self.set_ldt(&state.ldt, state.ldt_entries);
+        // Both bases and the selectors: a selector load clears its base, so bases come last.
+        flush_all(self.id);
+        load_selector!("ds", state.selectors[0]);
+        load_selector!("es", state.selectors[1]);
+        load_selector!("fs", state.selectors[2]);
+        load_selector!("gs", state.selectors[3]);
+        // SAFETY: the policy stores canonical addresses only (see `set_seg_base`).
+        unsafe {
+            io::wrmsr(FS_BASE, state.fs_base);
+            io::wrmsr(GS_BASE, state.gs_base);
+            io::wrmsr(KERNEL_GS_BASE, state.other_gs_base);
+        }
+        state.fpu.restore(Cpu::has_xsave());
+        self.set_task_switched(state.task_switched);
+        if state.dr7 & 0xff != 0 {
+            for (index, value) in state.debug_addr.iter().enumerate() {
+                write_dr(index, *value);
+            }
+        }
+        write_dr(6, state.dr6);
+        write_dr(7, state.dr7);
+        self.area_mut().regs = state.regs;
+        self.area_mut().regs.cs |= 3;
+        self.area_mut().regs.ss |= 3;
+    }
+
+    fn save_pv(&mut self, state: &mut PvState) {
+        state.regs = self.area().regs;
+        state.selectors = self.data_selectors();
+        state.fs_base = io::rdmsr(FS_BASE);
+        state.gs_base = io::rdmsr(GS_BASE);
+        state.other_gs_base = io::rdmsr(KERNEL_GS_BASE);
+        state.fpu.save(Cpu::has_xsave());
+        if state.dr7 & 0xff != 0 {
+            write_dr(7, 0x400);
+        }
+        self.clear_data_selectors();
+    }
+
+    fn set_root(&mut self, root: &Page) -> bool {
+        if !root.info().is_validated(PageType::L4) {
+            return false;
+        }
+        // SAFETY: a validated L4 has the hypervisor's slots, so this code stays mapped.
+        unsafe {
+            asm!("mov cr3, {}", in(reg) root.mfn().addr(), options(nostack, preserves_flags));
+        }
+        true
+    }
+
+    fn unset_root(&mut self) {
+        let cr3 = HOST_CR3.load(Ordering::Relaxed);
+        // SAFETY: the host's own tables.
+        unsafe { asm!("mov cr3, {}", in(reg) cr3, options(nostack, preserves_flags)) };
+        flush_all(self.id);
+    }
+
+    fn set_gdt_frame(&mut self, slot: usize, frame: Option<&Page>) {
+        if slot >= crate::pv::GDT_PAGES {
+            return;
+        }
+        let va = area::base(self.id) + AREA_GDT + slot as u64 * 4096;
+        // Accessed bits in descriptors are set by the processor, so the page is writable: it
+        // is supervisor-only, and the policy counts it as a descriptor table.
+        let new = frame.map_or(0, |page| page.mfn().addr() | 0x3 | 1 << 63);
+        if let Some(pte) = host_pte(va) {
+            if pte.load(Ordering::Relaxed) & !0x60 != new {
+                pte.store(new, Ordering::Relaxed);
+                do_flush(self.id, Flush::Page(va));
+            }
+        }
+    }
+
+    fn set_ldt(&mut self, frames: &[Page], entries: u32) {
+        let base = area::base(self.id) + AREA_LDT;
+        for slot in 0..16usize {
+            let new = frames.get(slot).map_or(0, |page| page.mfn().addr() | 0x3 | 1 << 63);
+            let va = base + slot as u64 * 4096;
+            if let Some(pte) = host_pte(va) {
+                if pte.load(Ordering::Relaxed) & !0x60 != new {
+                    pte.store(new, Ordering::Relaxed);
+                    do_flush(self.id, Flush::Page(va));
+                }
+            }
+        }
+        let entries = entries.min(frames.len() as u32 * 512);
+        let selector: u64 = if entries == 0 { 0 } else { entry::selector::LDT as u64 };
+        if entries != 0 {
+            let (lo, hi) = area::system_descriptor(base, entries as u64 * 8 - 1, 2);
+            let at = area::base(self.id)
+                + AREA_GDT
+                + 14 * 4096
+                + (entry::selector::LDT as u64 - 0xe000);
+            // SAFETY: this CPU's own page of descriptors; the LDT is loaded just below.
+            unsafe {
+                (at as *mut u64).write(lo);
+                ((at + 8) as *mut u64).write(hi);
+            }
+        }
+        // SAFETY: null, or the descriptor just written.
+        unsafe { asm!("lldt {0:x}", in(reg) selector, options(nostack)) };
+    }
+
+    #[inline(always)]
+    fn swap_gs(&mut self) {
+        // SAFETY: the host does not use GS.
+        unsafe { asm!("swapgs", options(nomem, nostack, preserves_flags)) };
+    }
+
+    fn set_seg_base(&mut self, which: SegBase, base: u64) -> bool {
+        if !canonical(base) {
+            return false;
+        }
+        let msr = match which {
+            SegBase::Fs => FS_BASE,
+            SegBase::Gs => GS_BASE,
+            SegBase::OtherGs => KERNEL_GS_BASE,
+        };
+        // SAFETY: canonical, and the host uses no segment base.
+        unsafe { io::wrmsr(msr, base) };
+        true
+    }
+
+    fn seg_base(&self, which: SegBase) -> u64 {
+        io::rdmsr(match which {
+            SegBase::Fs => FS_BASE,
+            SegBase::Gs => GS_BASE,
+            SegBase::OtherGs => KERNEL_GS_BASE,
+        })
+    }
+
+    fn set_user_gs_selector(&mut self, sel: u16) {
+        self.swap_gs();
+        load_selector!("gs", sel);
+        self.swap_gs();
+    }
+
+    fn data_selectors(&self) -> [u16; 4] {
+        core::array::from_fn(read_selector)
+    }
+
+    fn clear_data_selectors(&mut self) {
+        load_selector!("ds", 0u16);
+        load_selector!("es", 0u16);
+        load_selector!("fs", 0u16);
+        load_selector!("gs", 0u16);
+    }
+
+    fn set_task_switched(&mut self, on: bool) {
+        let cr0 = io::read_cr0();
+        if (cr0 & 8 != 0) != on {
+            // SAFETY: TS affects FPU instructions only, which the host uses after CLTS.
+            unsafe { asm!("mov cr0, {}", in(reg) cr0 ^ 8, options(nostack, preserves_flags)) };
+        }
+    }
+
+    fn set_debug_reg(&mut self, index: usize, value: u64) {
+        write_dr(index, value);
+    }
+
+    fn debug_reg(&self, index: usize) -> u64 {
+        read_dr(index)
+    }
+
+    fn cr2(&self) -> u64 {
+        io::read_cr2()
+    }
+
+    fn set_xcr0(&mut self, value: u64) -> bool {
+        Cpu::has_xsave() && fpu::xsetbv(value)
+    }
+
+    fn xcr0(&self) -> u64 {
+        if Cpu::has_xsave() { fpu::xgetbv() } else { 1 }
+    }
+
+    fn control_regs(&self) -> (u64, u64) {
+        (io::read_cr0(), io::read_cr4())
+    }
+
+    fn cpuid(&self, leaf: u32, subleaf: u32) -> [u32; 4] {
+        let (a, b, c, d) = io::cpuid(leaf, subleaf);
+        [a, b, c, d]
+    }
+
+    fn rdmsr(&self, msr: u32) -> Option<u64> {
+        let (lo, hi, ok): (u32, u32, u32);
+        // SAFETY: a register that is not there faults and is caught.
+        unsafe {
+            asm!(
+                "2: rdmsr",
+                "mov {ok:e}, 1",
+                "jmp 4f",
+                "3: xor {ok:e}, {ok:e}",
+                "4:",
+                ".pushsection .ex_table, \"a\"",
+                ".balign 8",
+                ".quad 2b, 3b",
+                ".popsection",
+                ok = out(reg) ok, in("ecx") msr, out("eax") lo, out("edx") hi, options(nostack));
+        }
+        (ok != 0).then_some((hi as u64) << 32 | lo as u64)
+    }
+
+    fn wrmsr(&mut self, msr: u32, value: u64) -> bool {
+        let ok: u32;
+        // SAFETY: a refused write faults and is caught; which registers may be written at all
+        // is the policy's promise (none that changes how the host runs).
+        unsafe {
+            asm!(
+                "2: wrmsr",
+                "mov {ok:e}, 1",
+                "jmp 4f",
+                "3: xor {ok:e}, {ok:e}",
+                "4:",
+                ".pushsection .ex_table, \"a\"",
+                ".balign 8",
+                ".quad 2b, 3b",
+                ".popsection",
+                ok = out(reg) ok, in("ecx") msr, in("eax") value as u32,
+                in("edx") (value >> 32) as u32, options(nostack));
+        }
+        ok != 0
+    }
+
+    fn port_in(&mut self, port: u16, bytes: u8) -> u32 {
+        match bytes {
+            1 => io::inb(port) as u32,
+            2 => io::inw(port) as u32,
+            _ => io::inl(port),
+        }
+    }
+
+    fn port_out(&mut self, port: u16, bytes: u8, value: u32) {
+        match bytes {
+            1 => io::outb(port, value as u8),
+            2 => io::outw(port, value as u16),
+            _ => io::outl(port, value),
+        }
+    }
+
+    fn wbinvd(&mut self) {
+        // SAFETY: writes caches back.
+        unsafe { asm!("wbinvd", options(nostack, preserves_flags)) };
+    }
+
+    #[inline(always)]
+    fn read_guest(&mut self, va: u64, buf: &mut [u8]) -> Result<(), Fault> {
+        usercopy::read(va, buf)
+    }
+
+    #[inline(always)]
+    fn write_guest(&mut self, va: u64, buf: &[u8]) -> Result<(), Fault> {
+        usercopy::write(va, buf)
+    }
+}
+
+/// A trap that the host itself took.
+#[unsafe(no_mangle)]
+extern "C" fn __xenios_host_trap(frame: &mut GuestRegs) {
+    match frame.vector {
+        2 => {
+            if let Some(area) = area::current_ist() {
+                area.nmi.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        32..=255 => {
+            frame.rflags &= !rflags::IF;
+            if let Some(area) = area::current() {
+                let (word, bit) = (frame.vector as usize / 32, frame.vector % 32);
+                if let Some(pending) = area.pending.get(word) {
+                    pending.fetch_or(1 << bit, Ordering::Relaxed);
+                }
+            }
+        }
+        _ => match usercopy::fixup(frame.rip) {
+            Some(to) => frame.rip = to,
+            None => super::panic::trap(frame),
+        },
+    }
+}
+
+/// Fills the entry code's gaps for what this processor has.
+///
+/// # Safety
+/// Called once at boot, before any guest runs and before other CPUs do.
+pub unsafe fn patch_entry(has_smap: bool) {
+    if !has_smap {
+        return;
+    }
+    const CLAC: [u8; 3] = [0x0f, 0x01, 0xca];
+    const STAC: [u8; 3] = [0x0f, 0x01, 0xcb];
+    let sites = [
+        (&raw const entry::__xenios_patch_clac_1, CLAC),
+        (&raw const entry::__xenios_patch_clac_2, CLAC),
+        (&raw const usercopy::__xenios_patch_clac_3, CLAC),
+        (&raw const usercopy::__xenios_patch_clac_4, CLAC),
+        (&raw const usercopy::__xenios_patch_stac_1, STAC),
+        (&raw const usercopy::__xenios_patch_stac_2, STAC),
+    ];
+    for (site, bytes) in sites {
+        let pa = site as u64 - IMAGE_VA + IMAGE_PA;
+        // SAFETY: the image's own bytes, through the direct map, where it is writable.
+        unsafe { core::ptr::copy_nonoverlapping(bytes.as_ptr(), (DIRECT_MAP_VA + pa) as *mut u8, 3) };
+    }
+}

@@ -1,0 +1,137 @@
+//! FPU and extended state, kept in an XSAVE image for each vCPU and switched eagerly.
+//!
+//! Why unsafe: XSAVE and XRSTOR. Invariant: the image is as large as CPUID says for every
+//! component the processor has, and 64-byte aligned.
+
+use alloc::alloc::{Layout, alloc_zeroed, dealloc};
+use core::arch::asm;
+use core::ptr::NonNull;
+
+/// Bytes reserved; larger than any processor's standard-format state without AMX tiles.
+const BYTES: usize = 4096;
+
+/// The image of one vCPU.
+pub struct Fpu {
+    image: NonNull<u8>,
+    /// XCR0 of its owner.
+    pub xcr0: u64,
+}
+
+// SAFETY: the image is owned memory.
+unsafe impl Send for Fpu {}
+// SAFETY: shared references only read.
+unsafe impl Sync for Fpu {}
+
+const LAYOUT: Layout = match Layout::from_size_align(BYTES, 64) {
+    Ok(layout) => layout,
+    Err(_) => panic!("layout"),
+};
+
+impl Fpu {
+    /// The state after reset: FCW 0x37f, MXCSR 0x1f80. `None` when memory runs out.
+    pub fn new() -> Option<Fpu> {
+        // SAFETY: the layout's size is not zero.
+        let image = NonNull::new(unsafe { alloc_zeroed(LAYOUT) })?;
+        let mut fpu = Fpu { image, xcr0: 1 };
+        fpu.bytes_mut()[0..2].copy_from_slice(&0x37fu16.to_le_bytes());
+        fpu.bytes_mut()[24..28].copy_from_slice(&0x1f80u32.to_le_bytes());
+        Some(fpu)
+    }
+
+    /// The image: 512 bytes of FXSAVE, the XSAVE header, extended components.
+    pub fn bytes(&self) -> &[u8] {
+        // SAFETY: owned, of that size, initialised.
+        unsafe { core::slice::from_raw_parts(self.image.as_ptr(), BYTES) }
+    }
+
+    /// The image, to change.
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        // SAFETY: as above.
+        unsafe { core::slice::from_raw_parts_mut(self.image.as_ptr(), BYTES) }
+    }
+
+    /// Saves the processor's state here.
+    pub(super) fn save(&mut self, has_xsave: bool) {
+        let p = self.image.as_ptr();
+        // SAFETY: the image is large enough for all components, aligned, and TS is clear.
+        unsafe {
+            asm!("clts", options(nomem, nostack));
+            if has_xsave {
+                self.xcr0 = xgetbv();
+                asm!("xsave64 [{}]", in(reg) p, in("eax") u32::MAX, in("edx") u32::MAX,
+                    options(nostack));
+            } else {
+                asm!("fxsave64 [{}]", in(reg) p, options(nostack));
+            }
+        }
+    }
+
+    /// Brings this state into the processor.
+    pub(super) fn restore(&self, has_xsave: bool) {
+        let p = self.image.as_ptr();
+        // SAFETY: the image was written by `save` or checked by the policy; a malformed one
+        // faults, which the exception table turns into leaving the state as it is.
+        unsafe {
+            asm!("clts", options(nomem, nostack));
+            if has_xsave {
+                xsetbv(self.xcr0);
+                asm!(
+                    "2: xrstor64 [{p}]",
+                    "3:",
+                    ".pushsection .ex_table, \"a\"",
+                    ".balign 8",
+                    ".quad 2b, 3b",
+                    ".popsection",
+                    p = in(reg) p, in("eax") u32::MAX, in("edx") u32::MAX, options(nostack));
+            } else {
+                asm!(
+                    "2: fxrstor64 [{p}]",
+                    "3:",
+                    ".pushsection .ex_table, \"a\"",
+                    ".balign 8",
+                    ".quad 2b, 3b",
+                    ".popsection",
+                    p = in(reg) p, options(nostack));
+            }
+        }
+    }
+}
+
+impl Drop for Fpu {
+    fn drop(&mut self) {
+        // SAFETY: allocated in `new` with this layout.
+        unsafe { dealloc(self.image.as_ptr(), LAYOUT) };
+    }
+}
+
+/// Reads XCR0; the caller knows that CR4.OSXSAVE is set.
+pub(super) fn xgetbv() -> u64 {
+    let (lo, hi): (u32, u32);
+    // SAFETY: reads a register.
+    unsafe {
+        asm!("xgetbv", in("ecx") 0, out("eax") lo, out("edx") hi, options(nomem, nostack));
+    }
+    (hi as u64) << 32 | lo as u64
+}
+
+/// Writes XCR0; `false` when the processor refuses the value.
+pub(super) fn xsetbv(value: u64) -> bool {
+    let ok: u32;
+    // SAFETY: a refused value faults and is caught; XCR0 affects the guest's state only.
+    unsafe {
+        asm!(
+            "2: xsetbv",
+            "mov {ok:e}, 1",
+            "jmp 4f",
+            "3: xor {ok:e}, {ok:e}",
+            "4:",
+            ".pushsection .ex_table, \"a\"",
+            ".balign 8",
+            ".quad 2b, 3b",
+            ".popsection",
+            ok = out(reg) ok,
+            in("ecx") 0, in("eax") value as u32, in("edx") (value >> 32) as u32,
+            options(nostack));
+    }
+    ok != 0
+}
