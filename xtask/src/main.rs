@@ -1,2 +1,72 @@
-//! stub
-fn main() {}
+//! Sets up, builds, runs, tests and measures Xenios: `cargo xtask help`.
+#![forbid(unsafe_code)]
+
+mod build;
+mod dom0;
+mod host;
+mod overlay;
+mod paths;
+mod proc;
+mod qemu;
+mod run;
+mod setup;
+mod toolchain;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Cmd,
+}
+
+#[derive(Subcommand)]
+enum Cmd {
+    /// Check for, and install, everything the other commands need
+    Setup,
+    /// Build the hypervisor (target/xenios) and the guest kernels (target/guests)
+    Build {
+        /// Without optimisation
+        #[arg(long)]
+        debug: bool,
+        /// The hypervisor only
+        #[arg(long)]
+        image_only: bool,
+    },
+    /// Boot dom0 in QEMU: a shell on a terminal, a demonstration without one
+    Run(run::Args),
+}
+
+fn main() -> ExitCode {
+    // `cargo xtask run -- --xen` and `cargo xtask run --xen` are the same.
+    let args = std::env::args().filter(|arg| arg != "--");
+    match act(Cli::parse_from(args).command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("xtask: {why:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn act(command: Cmd) -> Result<()> {
+    match command {
+        Cmd::Setup => {
+            setup::ensure(&setup::ALL)?;
+            dom0::ensure()?;
+            Ok(())
+        }
+        Cmd::Build { debug, image_only } => {
+            println!("{}", build::image(debug)?.display());
+            if !image_only {
+                build::guests()?;
+            }
+            Ok(())
+        }
+        Cmd::Run(args) => run::run(&args),
+    }
+}
