@@ -6,7 +6,7 @@
 use crate::{hypercall, traps};
 use core::fmt::{self, Write};
 
-const TEXT: usize = 160;
+const TEXT: usize = 240;
 
 /// Why a case failed: a short text, cut off at its room.
 #[derive(Clone, Copy)]
@@ -86,7 +86,7 @@ macro_rules! cases {
 macro_rules! check {
     ($cond:expr, $($arg:tt)*) => {
         if !$cond {
-            return Err($crate::harness::Failure::new(format_args!($($arg)*)));
+            return Err($crate::harness::Failure::new(format_args!("line {}: {}", line!(), format_args!($($arg)*))));
         }
     };
 }
@@ -96,7 +96,7 @@ macro_rules! check {
 macro_rules! same {
     ($got:expr, $want:expr) => {
         match (&$got, &$want) {
-            (got, want) => $crate::check!(*got == *want, concat!(stringify!($got), ": {:x?}, want {:x?}"), got, want),
+            (got, want) => $crate::check!(*got == *want, "{:x?}, want {:x?}: {}", got, want, stringify!($got)),
         }
     };
 }
@@ -107,7 +107,7 @@ macro_rules! ok {
     ($call:expr) => {
         match $call {
             Ok(value) => value,
-            Err(error) => return Err($crate::harness::Failure::new(format_args!(concat!(stringify!($call), ": error {:x?}"), error))),
+            Err(error) => return Err($crate::harness::Failure::new(format_args!("line {}: error {:?} from {}", line!(), error, stringify!($call)))),
         }
     };
 }
@@ -119,8 +119,10 @@ macro_rules! refused {
         match $call {
             got => $crate::check!(
                 got == Err(xen_abi::Errno::$errno as i64),
-                concat!(stringify!($call), ": {:?}, want ", stringify!($errno)),
-                got
+                "{:?}, want {}: {}",
+                got,
+                stringify!($errno),
+                stringify!($call)
             ),
         }
     };
@@ -132,10 +134,10 @@ macro_rules! traps {
     ($vector:expr, $body:expr) => {
         match $crate::traps::catch(|| $body) {
             Err(fault) => {
-                $crate::check!(fault.vector == $vector, concat!(stringify!($body), ": trap {:x?}, want vector ", stringify!($vector)), fault);
+                $crate::check!(fault.vector == $vector, "trap {:x} error {:x} rip {:x} cr2 {:x}, want vector {}: {}", fault.vector, fault.error, fault.rip, fault.cr2, $vector, stringify!($body));
                 fault
             }
-            Ok(_) => return Err($crate::harness::Failure::new(format_args!(concat!(stringify!($body), ": no trap, want vector ", stringify!($vector))))),
+            Ok(_) => return Err($crate::harness::Failure::new(format_args!("line {}: no trap, want vector {}: {}", line!(), $vector, stringify!($body)))),
         }
     };
 }

@@ -262,3 +262,19 @@ pub fn shared_info() -> Page {
         n => Page(n as usize - 1),
     }
 }
+
+/// Reads eight bytes anywhere; a bad address traps to whoever catches.
+pub fn read_uncaught(va: u64) -> u64 {
+    // SAFETY: as `probe_read`, with the caller's `catch`.
+    unsafe { core::ptr::read_volatile(va as *const u64) }
+}
+
+/// Writes eight bytes anywhere but in the kernel's own image; traps to whoever catches.
+///
+/// # Panics
+/// For an address inside the image and outside the pool.
+pub fn write_uncaught(va: u64, value: u64) {
+    assert!(!in_image(va), "a probe may not write to the kernel's image");
+    // SAFETY: as `probe_write`, with the caller's `catch`.
+    unsafe { core::ptr::write_volatile(va as *mut u64, value) }
+}

@@ -1,0 +1,105 @@
+//! What a PV kernel may rely on: every case passes on Xen 4.20 and must pass on Xenios.
+#![no_std]
+#![no_main]
+#![forbid(unsafe_code)]
+
+mod cpu;
+mod descriptors;
+mod events;
+mod fifo;
+mod grants;
+mod info;
+mod memory;
+mod sched;
+mod tables;
+mod time;
+mod traps;
+mod usermode;
+
+guest_rt::cases! { "pv-basic";
+    "version" => info::version,
+    "version-strings" => info::strings,
+    "version-features" => info::features,
+    "version-platform-parameters" => info::platform_parameters,
+    "version-guest-handle" => info::guest_handle,
+    "start-info" => info::start_info,
+    "start-info-command-line" => info::command_line,
+    "start-info-p2m" => info::p2m,
+    "start-info-page-tables" => info::boot_tables,
+    "initial-mappings" => info::initial_mappings,
+    "console-write" => info::console,
+    "memory-reservation" => memory::reservation,
+    "memory-machine-map" => memory::machine_map,
+    "memory-machphys" => memory::machphys,
+    "memory-machphys-list" => memory::machphys_list,
+    "memory-decrease-populate" => memory::balloon,
+    "memory-exchange" => memory::exchange,
+    "update-va-mapping" => tables::update_va,
+    "mmu-update-normal" => tables::mmu_update,
+    "mmu-update-preserve-ad" => tables::preserve_ad,
+    "mmu-update-machphys" => tables::machphys_update,
+    "mmu-update-batch" => tables::batch,
+    "mmu-update-guest-write-emulated" => tables::writable_tables,
+    "l1-pin-unpin" => tables::pin_l1,
+    "l4-build-and-switch" => tables::new_l4,
+    "mmuext-flushes" => tables::flushes,
+    "mmuext-clear-copy" => tables::clear_copy,
+    "gdt-set" => descriptors::gdt,
+    "gdt-update-descriptor" => descriptors::update_descriptor,
+    "ldt-set" => descriptors::ldt,
+    "trap-ud" => traps::ud,
+    "trap-gp" => traps::gp,
+    "trap-pf" => traps::pf,
+    "trap-bp" => traps::bp,
+    "trap-de" => traps::de,
+    "trap-db" => traps::db,
+    "trap-nm" => traps::nm,
+    "trap-table-partial" => traps::partial_table,
+    "trap-iret-restores" => traps::iret,
+    "int80-from-kernel" => traps::int80,
+    "evtchn-loopback" => events::loopback,
+    "evtchn-mask" => events::mask,
+    "evtchn-unmask" => events::unmask,
+    "evtchn-upcall" => events::upcall,
+    "evtchn-ipi" => events::ipi,
+    "evtchn-virq" => events::virq,
+    "evtchn-status" => events::status,
+    "evtchn-bind-vcpu" => events::bind_vcpu,
+    "evtchn-close-peer" => events::close_peer,
+    "clock-advances" => time::clock,
+    "wall-clock" => time::wall,
+    "timer-singleshot" => time::singleshot,
+    "timer-past-deadline" => time::past,
+    "timer-periodic" => time::periodic,
+    "timer-set-timer-op" => time::set_timer_op,
+    "sched-yield" => sched::yields,
+    "sched-poll" => sched::poll,
+    "sched-block" => sched::block,
+    "runstate" => sched::runstate,
+    "vcpu-time-area" => sched::time_area,
+    "vcpu-is-up" => sched::is_up,
+    "vcpu-info-register" => sched::register_vcpu_info,
+    "debug-registers" => cpu::debug_registers,
+    "debug-register-breakpoint" => cpu::breakpoint,
+    "fpu-taskswitch" => cpu::fpu_taskswitch,
+    "cpuid-forced" => cpu::cpuid_forced,
+    "cpuid-xen-leaves" => cpu::xen_leaves,
+    "msr-read" => cpu::rdmsr,
+    "msr-write" => cpu::wrmsr,
+    "control-registers" => cpu::control_registers,
+    "io-ports" => cpu::ports,
+    "segment-bases" => cpu::segment_bases,
+    "vm-assist" => cpu::vm_assist,
+    "multicall" => cpu::multicall,
+    "iopl" => cpu::iopl,
+    "user-mode-syscall" => usermode::syscall,
+    "user-mode-int80" => usermode::int80,
+    "user-mode-faults" => usermode::faults,
+    "user-mode-isolated" => usermode::isolated,
+    "user-mode-stack-switch" => usermode::stack_switch,
+    "grant-version-size" => grants::version_and_size,
+    "grant-setup-table" => grants::setup_table,
+    "grant-copy" => grants::copy,
+    "grant-map-self" => grants::map,
+    "evtchn-fifo" => fifo::fifo,
+}

@@ -1,0 +1,108 @@
+//! User mode: its own page tables, the ways into the kernel, and what it cannot reach.
+
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use guest_rt::harness::{Failure, Outcome};
+use guest_rt::mem::{self, Page, pte};
+use guest_rt::traps::{Fault, INT80, SYSCALL};
+use guest_rt::user::{self, Target};
+use guest_rt::{check, hypercall, ok, same};
+use xen_abi::mmu::*;
+
+const CODE: u64 = 0x40_0000;
+const STACK: u64 = 0x40_2000;
+
+static READY: AtomicU64 = AtomicU64::new(0);
+
+fn seal(page: Page) -> Result<u64, Failure> {
+    ok!(page.protect(false));
+    Ok(pte::entry(page.mfn(), pte::DATA))
+}
+
+/// Builds the user tables once: a page of code at `CODE`, a stack page below `STACK`.
+fn space() -> Outcome {
+    if READY.swap(1, Relaxed) == 1 {
+        return Ok(());
+    }
+    let [l4, l3, l2, l1, code, stack] = [(); 6].map(|()| mem::alloc());
+    // 0: syscall. 16: int 0x80. 32: ud2. 48: mov rax, [rax]. 64: mov [rax], rax. 80: push rax; syscall
+    // 96: hlt. 112: mov rax, cs.
+    for (at, bytes) in [
+        (0, &[0x0f, 0x05][..]),
+        (16, &[0xcd, 0x80]),
+        (32, &[0x0f, 0x0b]),
+        (48, &[0x48, 0x8b, 0x00]),
+        (64, &[0x48, 0x89, 0x00]),
+        (80, &[0x50, 0x0f, 0x05]),
+        (96, &[0xf4]),
+    ] {
+        for (i, &b) in bytes.iter().enumerate() {
+            code.byte(at + i).store(b, Relaxed);
+        }
+    }
+    l1.set(0, pte::entry(code.mfn(), pte::RO));
+    l1.set(1, pte::entry(stack.mfn(), pte::DATA | pte::NX));
+    l2.set(2, seal(l1)?);
+    l3.set(0, seal(l2)?);
+    l4.set(0, seal(l3)?);
+    seal(l4)?;
+    ok!(hypercall::mmuext(MMUEXT_PIN_L4_TABLE, l4.mfn(), 0));
+    ok!(hypercall::mmuext(MMUEXT_NEW_USER_BASEPTR, l4.mfn(), 0));
+    Ok(())
+}
+
+fn run(offset: u64, rax: u64) -> Result<Fault, Failure> {
+    space()?;
+    Ok(user::enter(Target { rip: CODE + offset, cs: 0xe033, rflags: 0x202, rsp: STACK, ss: 0xe02b, rax, flags: 0 }))
+}
+
+pub fn syscall() -> Outcome {
+    let fault = run(0, 42)?;
+    same!((fault.vector, fault.rax), (SYSCALL, 42));
+    same!((fault.rip, fault.rsp), (CODE + 2, STACK));
+    same!(fault.cs & 0xffff, 0xe033);
+    same!(fault.rcx, CODE + 2);
+    let fault = run(80, 7)?;
+    same!((fault.vector, fault.rsp), (SYSCALL, STACK - 8));
+    Ok(())
+}
+
+pub fn int80() -> Outcome {
+    let fault = run(16, 43)?;
+    same!((fault.vector, fault.rax, fault.rip), (INT80, 43, CODE + 18));
+    same!(fault.cs & 3, 3);
+    Ok(())
+}
+
+pub fn faults() -> Outcome {
+    let fault = run(32, 0)?;
+    same!((fault.vector, fault.rip), (6, CODE + 32));
+    let fault = run(48, 0x1000)?;
+    same!((fault.vector, fault.cr2, fault.error), (14, 0x1000, 4));
+    let fault = run(64, CODE)?;
+    same!((fault.vector, fault.cr2, fault.error), (14, CODE, 7));
+    let fault = run(96, 0)?;
+    same!((fault.vector, fault.error), (13, 0));
+    let fault = run(4096, 0)?;
+    same!((fault.vector, fault.cr2, fault.error), (14, CODE + 4096, 0x15));
+    Ok(())
+}
+
+pub fn isolated() -> Outcome {
+    // Neither the kernel, nor the hypervisor, nor its M2P is there in user mode.
+    for va in [mem::start_info().pt_base, 0xffff_8000_0000_0000, 0xffff_82d0_4000_0000, 0xffff_8300_0000_0000] {
+        let fault = run(48, va)?;
+        check!(fault.vector == 14 && fault.cr2 == va, "user read of {va:#x}: {fault:x?}");
+    }
+    Ok(())
+}
+
+pub fn stack_switch() -> Outcome {
+    let fault = run(0, 1)?;
+    same!(fault.vector, SYSCALL);
+    // The kernel stack must be a ring-3 stack selector; a null one is refused or fixed.
+    let result = hypercall::call(xen_abi::hypercall::STACK_SWITCH, [0xe02b, 0xffff_ffff_8010_0000, 0, 0, 0]);
+    same!(result, Ok(0));
+    let fault = run(0, 2)?;
+    same!((fault.vector, fault.rax), (SYSCALL, 2));
+    Ok(())
+}
