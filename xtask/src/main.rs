@@ -1,15 +1,23 @@
 //! Sets up, builds, runs, tests and measures Xenios: `cargo xtask help`.
 #![forbid(unsafe_code)]
 
+mod bench;
+mod boots;
 mod build;
 mod dom0;
+mod guest;
 mod host;
+mod hosted;
+mod iso;
 mod overlay;
 mod paths;
 mod proc;
 mod qemu;
 mod run;
 mod setup;
+mod soak;
+mod steps;
+mod test;
 mod toolchain;
 
 use std::process::ExitCode;
@@ -39,6 +47,18 @@ enum Cmd {
     },
     /// Boot dom0 in QEMU: a shell on a terminal, a demonstration without one
     Run(run::Args),
+    /// Run the tests: host tests, guest kernels, dom0 boots
+    Test(test::Args),
+    /// Boot dom0 again and again
+    Soak(soak::Args),
+    /// Measure operations in instructions, beside the real Xen and no hypervisor
+    Bench(bench::Args),
+    /// Make a CD (target/xtask/xenios.iso) that GRUB boots, from a BIOS or UEFI
+    Iso {
+        /// With the real Xen 4.20
+        #[arg(long)]
+        xen: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -68,5 +88,12 @@ fn act(command: Cmd) -> Result<()> {
             Ok(())
         }
         Cmd::Run(args) => run::run(&args),
+        Cmd::Test(args) => test::test(&args),
+        Cmd::Soak(args) => soak::soak(&args),
+        Cmd::Bench(args) => bench::bench(&args),
+        Cmd::Iso { xen } => {
+            println!("{}", run::iso(xen)?.display());
+            Ok(())
+        }
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use crate::dom0::{self, Dom0};
+use crate::iso::{self, Contents};
 use crate::qemu::{self, Boot, End, Machine, Nic, Run};
 use crate::setup::{self, Need};
 use crate::{build, overlay, paths, proc};
@@ -147,6 +148,25 @@ pub fn run(args: &Args) -> Result<()> {
     verdict(&run).with_context(|| format!("the console is in {}", log.display()))?;
     eprintln!("xtask: dom0 passed its demonstration and powered off");
     Ok(())
+}
+
+/// Makes the CD that boots dom0 from a disk with the dom0 image to a shell.
+pub fn iso(xen: bool) -> Result<PathBuf> {
+    let dom0 = dom0::ensure()?;
+    let (host, name) = if xen {
+        (Host::Xen, "xen")
+    } else {
+        (Host::Xenios, "xenios")
+    };
+    if host == Host::Xenios {
+        build::image(false)?;
+    }
+    let contents = Contents {
+        hypervisor: (&hypervisor(host, &dom0), &hypervisor_words(3072)),
+        kernel: (&dom0.kernel(), &dom0_words("shell", "hvc0")),
+        initrd: &overlay::initrd(&dom0, &[])?,
+    };
+    iso::make(name, &contents)
 }
 
 /// What `init.sh` prints at the end.

@@ -1,0 +1,115 @@
+//! One dom0 boot as a test makes it: a machine, a hypervisor, a mode, and what is expected.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+
+use crate::dom0::Dom0;
+use crate::iso::{self, Contents};
+use crate::qemu::{self, Boot, Machine, Nic};
+use crate::run::{self, Host};
+use crate::{overlay, paths, setup};
+
+/// How the hypervisor is loaded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Loader {
+    /// QEMU's `-kernel`: Multiboot 1.
+    Multiboot,
+    /// GRUB from a CD on a BIOS: Multiboot 2.
+    Bios,
+    /// GRUB from a CD on UEFI: Multiboot 2.
+    Uefi,
+}
+
+/// A dom0 boot.
+#[derive(Clone, Copy, Debug)]
+pub struct Trial {
+    /// CPUs, all of which dom0 must show.
+    pub smp: u32,
+    /// RAM, MiB.
+    pub mem: u32,
+    /// The loader.
+    pub loader: Loader,
+    /// The network card.
+    pub nic: Nic,
+    /// What dom0 does.
+    pub mode: &'static str,
+    /// How long it may take.
+    pub limit: Duration,
+}
+
+impl Trial {
+    /// Two CPUs and 3 GiB by Multiboot 1, the whole demonstration.
+    pub const USUAL: Self = Self {
+        smp: 2,
+        mem: 3072,
+        loader: Loader::Multiboot,
+        nic: Nic::E1000e,
+        mode: "demo",
+        limit: Duration::from_secs(180),
+    };
+
+    /// Boots it on `host`; the console goes to the log called `name`. Returns a short remark.
+    pub fn go(&self, name: &str, host: Host, dom0: &Dom0) -> Result<String> {
+        let image = run::hypervisor(host, dom0);
+        ensure!(
+            image.exists(),
+            "{} is missing: `cargo xtask build` makes it",
+            image.display()
+        );
+        let machine = Machine {
+            smp: self.smp,
+            mem: self.mem,
+            disk: Some(dom0.disk()),
+            nic: self.nic,
+            ..Machine::new(self.boot(name, image, dom0)?)
+        };
+        let log = paths::logs()?.join(format!("{name}.log"));
+        let run = qemu::watch(&machine, self.limit, &log, false)?;
+        run::verdict(&run)?;
+        let cpus = format!("demo: cpus: {}", self.smp);
+        let said = run.lines.iter().find(|line| line.contains("demo: cpus:"));
+        ensure!(
+            said.is_some_and(|line| line.trim_end().ends_with(&cpus)),
+            "dom0 has not {} CPUs but says {said:?}",
+            self.smp
+        );
+        let warnings = run
+            .lines
+            .iter()
+            .filter(|line| line.contains("WARNING: CPU"))
+            .count();
+        ensure!(
+            warnings == 0,
+            "Linux printed {warnings} warnings with a backtrace"
+        );
+        Ok(format!("{} CPUs, {} MiB", self.smp, self.mem))
+    }
+
+    fn boot(&self, name: &str, image: PathBuf, dom0: &Dom0) -> Result<Boot> {
+        let cmdline = run::hypervisor_words(self.mem);
+        let words = run::dom0_words(self.mode, "hvc0");
+        let initrd = overlay::initrd(dom0, &[])?;
+        if self.loader == Loader::Multiboot {
+            let modules = vec![(dom0.kernel(), words), (initrd, String::new())];
+            return Ok(Boot::Multiboot {
+                image,
+                cmdline,
+                modules,
+            });
+        }
+        let contents = Contents {
+            hypervisor: (&image, &cmdline),
+            kernel: (&dom0.kernel(), &words),
+            initrd: &initrd,
+        };
+        let iso = iso::make(name, &contents)?;
+        let uefi = if self.loader == Loader::Uefi {
+            Some(setup::ovmf().ok_or_else(|| anyhow::anyhow!("no OVMF: `cargo xtask setup`"))?)
+        } else {
+            None
+        };
+        Ok(Boot::Iso { iso, uefi })
+    }
+}

@@ -1,0 +1,181 @@
+//! Running a guest kernel as dom0, and reading what its cases said.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::dom0::Dom0;
+use crate::qemu::{self, Boot, End, Machine, Run};
+use crate::run::{self, Host};
+use crate::{paths, proc};
+
+/// A guest kernel's run.
+#[derive(Clone, Copy, Debug)]
+pub struct Trial {
+    /// CPUs.
+    pub smp: u32,
+    /// Exact instruction counts on one CPU.
+    pub icount: bool,
+    /// How long it may take.
+    pub limit: Duration,
+}
+
+impl Trial {
+    /// One CPU, a minute.
+    pub const ONE: Self = Self {
+        smp: 1,
+        icount: false,
+        limit: Duration::from_secs(60),
+    };
+    /// Two CPUs, a minute.
+    pub const TWO: Self = Self {
+        smp: 2,
+        ..Self::ONE
+    };
+
+    /// Runs the kernel `name` on `host`; the console goes to `log`.
+    pub fn run(&self, name: &str, host: Host, dom0: &Dom0, log: &Path) -> Result<Run> {
+        let image = run::hypervisor(host, dom0);
+        let kernel = paths::guest(name);
+        for file in [&image, &kernel] {
+            ensure!(
+                file.exists(),
+                "{} is missing: `cargo xtask build` makes it",
+                file.display()
+            );
+        }
+        let machine = Machine {
+            smp: self.smp,
+            mem: 1024,
+            icount: self.icount,
+            ..Machine::new(Boot::Multiboot {
+                image,
+                cmdline: "console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all dom0_mem=256M \
+                          noreboot"
+                    .to_owned(),
+                modules: vec![(kernel, name.to_owned())],
+            })
+        };
+        qemu::watch(&machine, self.limit, log, false)
+    }
+
+    /// Runs it and judges it; returns how many cases passed, as a remark.
+    pub fn go(&self, name: &str, step: &str, host: Host, dom0: &Dom0) -> Result<String> {
+        let log = paths::logs()?.join(format!("{step}.log"));
+        let run = self.run(name, host, dom0, &log)?;
+        let cases = verdict(&run)?;
+        Ok(format!("{cases} cases"))
+    }
+}
+
+/// The number of cases that passed; an error when one failed, or when the run did not end well.
+pub fn verdict(run: &Run) -> Result<usize> {
+    let mut passed = 0;
+    let mut failures = Vec::new();
+    let mut end = None;
+    for line in &run.lines {
+        if let Some(at) = line.find("GUEST-END ") {
+            end = Some(counts(&line[at..]).with_context(|| format!("malformed line {line:?}"))?);
+        } else if starts(line, "PASS ") {
+            passed += 1;
+        } else if starts(line, "FAIL ") {
+            failures.push(line.trim());
+        }
+    }
+    if !failures.is_empty() {
+        bail!(
+            "{} cases failed:\n  {}",
+            failures.len(),
+            failures.join("\n  ")
+        );
+    }
+    if let End::Crashed(line) = &run.end {
+        bail!("crashed after {passed} cases: {line}");
+    }
+    let Some((said_passed, said_failed)) = end else {
+        bail!(
+            "no GUEST-END after {passed} cases ({:?}); the end:\n{}",
+            run.end,
+            proc::tail(&run.lines.join("\n"), 5)
+        );
+    };
+    ensure!(
+        said_failed == 0,
+        "the kernel counts {said_failed} failures but printed none"
+    );
+    ensure!(
+        said_passed == passed,
+        "the kernel counts {said_passed} cases but {passed} were printed"
+    );
+    ensure!(passed > 0, "no case ran");
+    ensure!(
+        run.end == End::Exited,
+        "the kernel did not power off: {:?}",
+        run.end
+    );
+    Ok(passed)
+}
+
+/// Whether a guest printed a line that starts with `word`, with or without the hypervisor's mark
+/// of which domain it is from.
+fn starts(line: &str, word: &str) -> bool {
+    let line = line.trim_start();
+    line.strip_prefix("(d0) ").unwrap_or(line).starts_with(word)
+}
+
+/// The numbers of `GUEST-END passed=N failed=M`.
+fn counts(line: &str) -> Option<(usize, usize)> {
+    let field = |name: &str| {
+        line.split_whitespace()
+            .find_map(|word| word.strip_prefix(name)?.strip_prefix('=')?.parse().ok())
+    };
+    Some((field("passed")?, field("failed")?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(lines: &[&str], end: End) -> Run {
+        Run {
+            lines: lines.iter().map(|line| (*line).to_owned()).collect(),
+            end,
+        }
+    }
+
+    #[test]
+    fn whole_run_passes() {
+        let run = run(
+            &[
+                "(XEN) boot",
+                "PASS a",
+                "(d0) PASS b",
+                "GUEST-END passed=2 failed=0",
+            ],
+            End::Exited,
+        );
+        assert_eq!(verdict(&run).unwrap(), 2);
+    }
+
+    #[test]
+    fn failures_and_short_runs_fail() {
+        let bad = [
+            run(
+                &["PASS a", "FAIL b why", "GUEST-END passed=1 failed=1"],
+                End::Exited,
+            ),
+            run(&["PASS a"], End::Exited),
+            run(&["GUEST-END passed=0 failed=0"], End::Exited),
+            run(&["PASS a", "GUEST-END passed=2 failed=0"], End::Exited),
+            run(&["PASS a", "GUEST-END passed=1 failed=0"], End::TimedOut),
+            run(
+                &["PASS a", "GUEST-END passed=1 failed=0"],
+                End::Crashed("x".to_owned()),
+            ),
+        ];
+        for run in bad {
+            assert!(verdict(&run).is_err(), "{:?}", run.lines);
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! The table of test steps.
+//!
+//! A step that is not `ready` waits for a part of the hypervisor: it is listed, never run unless
+//! asked for by name, and never counted as passed.
+
+use std::time::Duration;
+
+use crate::boots::{self, Loader};
+use crate::guest;
+use crate::qemu::Nic;
+
+/// What a step does.
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
+    /// `cargo fmt --check`.
+    Format,
+    /// The house rules.
+    House,
+    /// clippy.
+    Lint,
+    /// Host tests.
+    Tests,
+    /// The bare-metal image.
+    Image,
+    /// The guest kernels.
+    Guests,
+    /// A guest kernel as dom0.
+    Guest(&'static str, guest::Trial),
+    /// Debian as dom0.
+    Dom0(boots::Trial),
+}
+
+/// A named step.
+pub struct Step {
+    /// Its name: what a filter matches, and its log's.
+    pub name: &'static str,
+    /// Whether it is expected to pass on Xenios.
+    pub ready: bool,
+    /// What it does.
+    pub kind: Kind,
+}
+
+const fn step(name: &'static str, ready: bool, kind: Kind) -> Step {
+    Step { name, ready, kind }
+}
+
+const USUAL: boots::Trial = boots::Trial::USUAL;
+
+/// All steps, in the order in which they run.
+pub const STEPS: &[Step] = &[
+    step("host-fmt", true, Kind::Format),
+    step("host-house-rules", true, Kind::House),
+    step("host-clippy", true, Kind::Lint),
+    step("host-tests", true, Kind::Tests),
+    step("build-image", true, Kind::Image),
+    step("build-guests", true, Kind::Guests),
+    step(
+        "guest-pv-hello",
+        false,
+        Kind::Guest("pv-hello", guest::Trial::ONE),
+    ),
+    step(
+        "guest-pv-basic",
+        false,
+        Kind::Guest("pv-basic", guest::Trial::ONE),
+    ),
+    step(
+        "guest-pv-hostile",
+        false,
+        Kind::Guest("pv-hostile", guest::Trial::ONE),
+    ),
+    step(
+        "guest-pv-smp",
+        false,
+        Kind::Guest("pv-smp", guest::Trial::TWO),
+    ),
+    step(
+        "dom0-1-cpu",
+        false,
+        Kind::Dom0(boots::Trial { smp: 1, ..USUAL }),
+    ),
+    step("dom0-2-cpus", false, Kind::Dom0(USUAL)),
+    step(
+        "dom0-4-cpus",
+        false,
+        Kind::Dom0(boots::Trial { smp: 4, ..USUAL }),
+    ),
+    step(
+        "dom0-512-mib",
+        false,
+        Kind::Dom0(boots::Trial { mem: 512, ..USUAL }),
+    ),
+    step(
+        "dom0-8-gib",
+        false,
+        Kind::Dom0(boots::Trial { mem: 8192, ..USUAL }),
+    ),
+    step(
+        "dom0-virtio-net",
+        false,
+        Kind::Dom0(boots::Trial {
+            nic: Nic::Virtio,
+            ..USUAL
+        }),
+    ),
+    step(
+        "dom0-grub-bios",
+        false,
+        Kind::Dom0(boots::Trial {
+            loader: Loader::Bios,
+            ..USUAL
+        }),
+    ),
+    step(
+        "dom0-grub-uefi",
+        false,
+        Kind::Dom0(boots::Trial {
+            loader: Loader::Uefi,
+            limit: Duration::from_secs(240),
+            ..USUAL
+        }),
+    ),
+];

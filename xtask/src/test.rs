@@ -1,0 +1,160 @@
+//! `cargo xtask test`: runs the steps, prints a line for each and a summary, fails if one failed.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::dom0::{self, Dom0};
+use crate::run::Host;
+use crate::setup::{self, Need};
+use crate::steps::{Kind, STEPS, Step};
+use crate::{build, hosted, paths};
+
+/// What `test` takes.
+#[derive(clap::Args, Clone)]
+pub struct Args {
+    /// Only the steps whose names contain one of these words (also those not ready yet)
+    pub filter: Vec<String>,
+    /// Name the steps and do nothing
+    #[arg(long)]
+    pub list: bool,
+    /// Run guest kernels and dom0 boots on the real Xen 4.20
+    #[arg(long)]
+    pub xen: bool,
+}
+
+/// What became of a step.
+enum Outcome {
+    Passed(String),
+    Failed(String),
+    NotReady,
+}
+
+/// Runs what `args` choose.
+pub fn test(args: &Args) -> Result<()> {
+    let chosen: Vec<&Step> = STEPS
+        .iter()
+        .filter(|step| {
+            args.filter.is_empty()
+                || args
+                    .filter
+                    .iter()
+                    .any(|word| step.name.contains(word.as_str()))
+        })
+        .collect();
+    if chosen.is_empty() {
+        bail!("no step matches; `cargo xtask test --list` names them");
+    }
+    if args.list {
+        for step in chosen {
+            println!(
+                "{}{}",
+                step.name,
+                if step.ready { "" } else { " (not ready)" }
+            );
+        }
+        return Ok(());
+    }
+    let host = if args.xen { Host::Xen } else { Host::Xenios };
+    // Where nothing was chosen by name, what is known not to work yet is left out.
+    let wanted = |step: &Step| step.ready || args.xen || !args.filter.is_empty();
+    let start = Instant::now();
+    let mut results: Vec<(&str, Duration, Outcome)> = Vec::new();
+    let mut session = Session {
+        host,
+        dom0: None,
+        ready: false,
+    };
+    for step in chosen {
+        let began = Instant::now();
+        let result = if wanted(step) {
+            match session.act(step) {
+                Ok(remark) => Outcome::Passed(remark),
+                Err(why) => Outcome::Failed(format!("{why:#}")),
+            }
+        } else {
+            Outcome::NotReady
+        };
+        report(step.name, began.elapsed(), &result);
+        results.push((step.name, began.elapsed(), result));
+    }
+    summary(&results, start.elapsed())
+}
+
+/// What steps share: set-up done once, when first needed.
+struct Session {
+    host: Host,
+    dom0: Option<Dom0>,
+    ready: bool,
+}
+
+impl Session {
+    fn act(&mut self, step: &Step) -> Result<String> {
+        match step.kind {
+            Kind::Format => hosted::format(),
+            Kind::House => hosted::house(),
+            Kind::Lint => hosted::lint(),
+            Kind::Tests => hosted::tests(),
+            Kind::Image => build::image(false).map(|_| String::new()),
+            Kind::Guests => build::guests().map(|names| names.join(", ")),
+            Kind::Guest(name, trial) => {
+                let host = self.host;
+                trial.go(name, step.name, host, self.dom0()?)
+            }
+            Kind::Dom0(trial) => {
+                let host = self.host;
+                trial.go(step.name, host, self.dom0()?)
+            }
+        }
+    }
+
+    fn dom0(&mut self) -> Result<&Dom0> {
+        if !self.ready {
+            setup::ensure(&[Need::Qemu])?;
+            self.ready = true;
+        }
+        if self.dom0.is_none() {
+            self.dom0 = Some(dom0::ensure()?);
+        }
+        self.dom0.as_ref().context("no dom0")
+    }
+}
+
+fn report(name: &str, took: Duration, result: &Outcome) {
+    let seconds = took.as_secs_f64();
+    match result {
+        Outcome::Passed(remark) => println!("passed     {name:<18} {seconds:7.1} s  {remark}"),
+        Outcome::Failed(why) => println!("FAILED     {name:<18} {seconds:7.1} s\n{why}"),
+        Outcome::NotReady => println!("not ready  {name}"),
+    }
+}
+
+fn summary(results: &[(&str, Duration, Outcome)], took: Duration) -> Result<()> {
+    let logs = paths::logs()?;
+    println!(
+        "\nsummary ({:.0} s; logs in {}):",
+        took.as_secs_f64(),
+        logs.display()
+    );
+    for (name, took, result) in results {
+        let word = match result {
+            Outcome::Passed(_) => "passed",
+            Outcome::Failed(_) => "FAILED",
+            Outcome::NotReady => "not ready",
+        };
+        println!("  {name:<18} {word:<9} {:7.1} s", took.as_secs_f64());
+    }
+    let passed = results
+        .iter()
+        .filter(|(_, _, result)| matches!(result, Outcome::Passed(_)))
+        .count();
+    let failed = results
+        .iter()
+        .filter(|(_, _, result)| matches!(result, Outcome::Failed(_)))
+        .count();
+    println!("{passed} passed, {failed} failed");
+    if failed > 0 {
+        bail!("{failed} steps failed");
+    }
+    Ok(())
+}
