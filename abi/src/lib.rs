@@ -21,23 +21,34 @@
 )]
 
 pub mod arch_x86;
+pub mod argo;
 pub mod callback;
+pub mod domctl;
 pub mod elfnote;
 pub mod errno;
 pub mod event_channel;
 pub mod forms;
 pub mod grant_table;
+pub mod hvm;
 pub mod hypercall;
+pub mod hypfs;
+pub mod io;
+pub mod kexec;
+pub mod mca;
 pub mod memory;
 pub mod mmu;
 pub mod physdev;
 pub mod platform;
+pub mod pmu;
 pub mod sched;
 pub mod shared_info;
 pub mod start_info;
+pub mod sysctl;
+pub mod trace;
 pub mod vcpu;
 pub mod version;
 pub mod xen;
+pub mod xsm;
 
 pub use errno::Errno;
 pub use forms::Payload;

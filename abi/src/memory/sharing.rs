@@ -89,7 +89,7 @@ pub struct MemAccessOp {
     pub access_list: u64,
 }
 
-/// See `struct mem_sharing_op_nominate` of the header.
+/// `struct mem_sharing_op_nominate`, see the header.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct MemSharingOpNominate {
@@ -98,7 +98,7 @@ pub struct MemSharingOpNominate {
     pub handle: u64,
 }
 
-/// See `struct mem_sharing_op_share` of the header.
+/// `struct mem_sharing_op_share`, see the header.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct MemSharingOpShare {
@@ -110,7 +110,7 @@ pub struct MemSharingOpShare {
     pub _pad0: [u8; 6],
 }
 
-/// See `struct mem_sharing_op_range` of the header.
+/// `struct mem_sharing_op_range`, see the header.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct MemSharingOpRange {
@@ -121,7 +121,7 @@ pub struct MemSharingOpRange {
     pub _pad: [u16; 3],
 }
 
-/// See `struct mem_sharing_op_debug` of the header.
+/// `struct mem_sharing_op_debug`, see the header.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct MemSharingOpDebug {
@@ -129,7 +129,7 @@ pub struct MemSharingOpDebug {
     pub u: u64,
 }
 
-/// See `struct mem_sharing_op_fork` of the header.
+/// `struct mem_sharing_op_fork`, see the header.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct MemSharingOpFork {

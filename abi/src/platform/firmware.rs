@@ -50,7 +50,7 @@ numbers! {
     XEN_FW_KBD_SHIFT_FLAGS = 5;
 }
 
-/// See `struct xenpf_efi_time` of the header.
+/// `struct xenpf_efi_time`, see the header.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct XenpfEfiTime {
@@ -67,7 +67,7 @@ pub struct XenpfEfiTime {
     pub _pad1: u8,
 }
 
-/// See `struct xenpf_efi_guid` of the header.
+/// `struct xenpf_efi_guid`, see the header.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct XenpfEfiGuid {
@@ -153,7 +153,7 @@ pub struct XenpfEfiRuntimeCallUpdateCapsule {
     pub sg_list: u64,
 }
 
-/// See `struct xenpf_efi_runtime_call` of the header.
+/// The argument of `XENPF_efi_runtime_call`.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct XenpfEfiRuntimeCall {
@@ -257,7 +257,7 @@ pub struct XenpfEfiInfo {
     pub u: [u64; 4],
 }
 
-/// See `struct xenpf_firmware_info` of the header.
+/// The argument of `XENPF_firmware_info`.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct XenpfFirmwareInfo {

@@ -80,7 +80,7 @@ numbers! {
     XEN_RESOURCE_OP_MSR_WRITE = 1;
 }
 
-/// See `struct xenpf_settime32` of the header.
+/// The argument of `XENPF_settime32`.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct XenpfSettime32 {
@@ -89,7 +89,7 @@ pub struct XenpfSettime32 {
     pub system_time: u64,
 }
 
-/// See `struct xenpf_settime64` of the header.
+/// The argument of `XENPF_settime64`.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct XenpfSettime64 {
@@ -99,7 +99,7 @@ pub struct XenpfSettime64 {
     pub system_time: u64,
 }
 
-/// See `struct xenpf_add_memtype` of the header.
+/// The argument of `XENPF_add_memtype`.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct XenpfAddMemtype {
@@ -111,7 +111,7 @@ pub struct XenpfAddMemtype {
     pub _pad0: u32,
 }
 
-/// See `struct xenpf_del_memtype` of the header.
+/// The argument of `XENPF_del_memtype`.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct XenpfDelMemtype {
@@ -119,7 +119,7 @@ pub struct XenpfDelMemtype {
     pub reg: u32,
 }
 
-/// See `struct xenpf_read_memtype` of the header.
+/// The argument of `XENPF_read_memtype`.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct XenpfReadMemtype {
@@ -131,7 +131,7 @@ pub struct XenpfReadMemtype {
     pub _pad1: u32,
 }
 
-/// See `struct xenpf_microcode_update` of the header.
+/// The argument of `XENPF_microcode_update`.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct XenpfMicrocodeUpdate {
@@ -141,7 +141,7 @@ pub struct XenpfMicrocodeUpdate {
     pub _pad0: u32,
 }
 
-/// See `struct xenpf_microcode_update2` of the header.
+/// The argument of `XENPF_microcode_update2`.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct XenpfMicrocodeUpdate2 {
@@ -151,14 +151,14 @@ pub struct XenpfMicrocodeUpdate2 {
     pub data: u64,
 }
 
-/// See `struct xenpf_platform_quirk` of the header.
+/// The argument of `XENPF_platform_quirk`.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct XenpfPlatformQuirk {
     pub quirk_id: u32,
 }
 
-/// See `struct xenpf_enter_acpi_sleep` of the header.
+/// The argument of `XENPF_enter_acpi_sleep`.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct XenpfEnterAcpiSleep {
@@ -168,7 +168,7 @@ pub struct XenpfEnterAcpiSleep {
     pub flags: u32,
 }
 
-/// See `struct xenpf_change_freq` of the header.
+/// The argument of `XENPF_change_freq`.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct XenpfChangeFreq {
@@ -177,7 +177,7 @@ pub struct XenpfChangeFreq {
     pub freq: u64,
 }
 
-/// See `struct xenpf_getidletime` of the header.
+/// The argument of `XENPF_getidletime`.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct XenpfGetidletime {
@@ -190,7 +190,7 @@ pub struct XenpfGetidletime {
     pub now: u64,
 }
 
-/// See `struct xenpf_pcpuinfo` of the header.
+/// `struct xenpf_pcpuinfo`, see the header.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct XenpfPcpuinfo {
@@ -201,7 +201,7 @@ pub struct XenpfPcpuinfo {
     pub acpi_id: u32,
 }
 
-/// See `struct xenpf_pcpu_version` of the header.
+/// `struct xenpf_pcpu_version`, see the header.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct XenpfPcpuVersion {
@@ -213,14 +213,14 @@ pub struct XenpfPcpuVersion {
     pub stepping: u32,
 }
 
-/// See `struct xenpf_cpu_ol` of the header.
+/// `struct xenpf_cpu_ol`, see the header.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct XenpfCpuOl {
     pub cpuid: u32,
 }
 
-/// See `struct xenpf_cpu_hotadd` of the header.
+/// The argument of `XENPF_cpu_hotadd`.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct XenpfCpuHotadd {
@@ -229,7 +229,7 @@ pub struct XenpfCpuHotadd {
     pub pxm: u32,
 }
 
-/// See `struct xenpf_mem_hotadd` of the header.
+/// The argument of `XENPF_mem_hotadd`.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct XenpfMemHotadd {
@@ -239,7 +239,7 @@ pub struct XenpfMemHotadd {
     pub flags: u32,
 }
 
-/// See `struct xenpf_core_parking` of the header.
+/// The argument of `XENPF_core_parking`.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct XenpfCoreParking {
@@ -247,7 +247,7 @@ pub struct XenpfCoreParking {
     pub idle_nums: u32,
 }
 
-/// See `struct xenpf_resource_entry` of the header.
+/// `struct xenpf_resource_entry`, see the header.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct XenpfResourceEntry {
@@ -258,7 +258,7 @@ pub struct XenpfResourceEntry {
     pub val: u64,
 }
 
-/// See `struct xenpf_resource_op` of the header.
+/// The argument of `XENPF_resource_op`.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct XenpfResourceOp {
@@ -268,7 +268,7 @@ pub struct XenpfResourceOp {
     pub entries: u64,
 }
 
-/// See `struct xenpf_symdata` of the header.
+/// `struct xenpf_symdata`, see the header.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct XenpfSymdata {
@@ -281,7 +281,7 @@ pub struct XenpfSymdata {
     pub _pad0: [u8; 7],
 }
 
-/// See `struct xenpf_ucode_revision` of the header.
+/// `struct xenpf_ucode_revision`, see the header.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct XenpfUcodeRevision {

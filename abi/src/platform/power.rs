@@ -27,7 +27,7 @@ numbers! {
     XEN_CPUPERF_SHARED_TYPE_ANY = 3;
 }
 
-/// See `struct xen_processor_flags` of the header.
+/// `struct xen_processor_flags`, see the header.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct ProcessorFlags {
@@ -35,7 +35,7 @@ pub struct ProcessorFlags {
     pub bits: u32,
 }
 
-/// See `struct xen_processor_power` of the header.
+/// `struct xen_processor_power`, see the header.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct ProcessorPower {
@@ -45,7 +45,7 @@ pub struct ProcessorPower {
     pub states: u64,
 }
 
-/// See `struct xen_pct_register` of the header.
+/// `struct xen_pct_register`, see the header.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct PctRegister {
@@ -59,7 +59,7 @@ pub struct PctRegister {
     pub address: u64,
 }
 
-/// See `struct xen_psd_package` of the header.
+/// `struct xen_psd_package`, see the header.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct PsdPackage {
@@ -70,7 +70,7 @@ pub struct PsdPackage {
     pub num_processors: u64,
 }
 
-/// See `struct xen_processor_performance` of the header.
+/// `struct xen_processor_performance`, see the header.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct ProcessorPerformance {
@@ -87,7 +87,7 @@ pub struct ProcessorPerformance {
     pub _pad1: u32,
 }
 
-/// See `struct xenpf_set_processor_pminfo` of the header.
+/// The argument of `XENPF_set_processor_pminfo`.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct XenpfSetProcessorPminfo {

@@ -1,0 +1,121 @@
+//! The `argo_op` hypercall. `argo.h`.
+
+use crate::forms::{numbers, zeroed_default};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+numbers! {
+    /// An operation of the `argo_op` hypercall.
+    u32, ARGO_OPS;
+    XEN_ARGO_OP_register_ring = 1;
+    XEN_ARGO_OP_unregister_ring = 2;
+    XEN_ARGO_OP_sendv = 3;
+    XEN_ARGO_OP_notify = 4;
+}
+
+numbers! {
+    /// A flag of [`ArgoRingDataEnt::flags`].
+    u16;
+    XEN_ARGO_RING_EXISTS = 1;
+    XEN_ARGO_RING_SHARED = 1 << 1;
+    XEN_ARGO_RING_EMPTY = 1 << 2;
+    XEN_ARGO_RING_SUFFICIENT = 1 << 3;
+    XEN_ARGO_RING_EMSGSIZE = 1 << 4;
+    XEN_ARGO_RING_EBUSY = 1 << 5;
+}
+
+numbers! {
+    /// A limit, size or flag.
+    u32;
+    XEN_ARGO_MAX_RING_SIZE = 0x100_0000;
+    XEN_ARGO_MAXIOV = 8;
+    XEN_ARGO_MSG_SLOT_SIZE = 0x10;
+    XEN_ARGO_REGISTER_FLAG_FAIL_EXIST = 0x1;
+}
+
+/// `struct xen_argo_iov`, see the header.
+#[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[repr(C)]
+pub struct ArgoIov {
+    /// Guest handle of `uint8`.
+    pub iov_hnd: u64,
+    pub iov_len: u32,
+    pub pad: u32,
+}
+
+/// `struct xen_argo_addr`, see the header.
+#[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[repr(C)]
+pub struct ArgoAddr {
+    pub aport: u32,
+    pub domain_id: u16,
+    pub pad: u16,
+}
+
+/// `struct xen_argo_send_addr`, see the header.
+#[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[repr(C)]
+pub struct ArgoSendAddr {
+    pub src: ArgoAddr,
+    pub dst: ArgoAddr,
+}
+
+/// `struct xen_argo_ring`, see the header.
+/// In memory an array `ring` follows.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[repr(C)]
+pub struct ArgoRing {
+    pub rx_ptr: u32,
+    pub tx_ptr: u32,
+    pub reserved: [u8; 56],
+}
+
+/// `struct xen_argo_register_ring`, see the header.
+#[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[repr(C)]
+pub struct ArgoRegisterRing {
+    pub aport: u32,
+    pub partner_id: u16,
+    pub pad: u16,
+    pub len: u32,
+}
+
+/// `struct xen_argo_unregister_ring`, see the header.
+#[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[repr(C)]
+pub struct ArgoUnregisterRing {
+    pub aport: u32,
+    pub partner_id: u16,
+    pub pad: u16,
+}
+
+/// `struct xen_argo_ring_data_ent`, see the header.
+#[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[repr(C)]
+pub struct ArgoRingDataEnt {
+    pub ring: ArgoAddr,
+    pub flags: u16,
+    pub pad: u16,
+    pub space_required: u32,
+    pub max_message_size: u32,
+}
+
+/// `struct xen_argo_ring_data`, see the header.
+/// In memory an array `data` follows.
+#[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[repr(C)]
+pub struct ArgoRingData {
+    pub nent: u32,
+    pub pad: u32,
+}
+
+/// `struct xen_argo_ring_message_header`, see the header.
+/// In memory an array `data` follows.
+#[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[repr(C)]
+pub struct ArgoRingMessageHeader {
+    pub len: u32,
+    pub source: ArgoAddr,
+    pub message_type: u32,
+}
+
+zeroed_default!(ArgoRing);
