@@ -1,0 +1,118 @@
+//! Domains and their vCPUs: who they are and what they own.
+
+mod list;
+mod pages;
+mod vcpu;
+
+pub use list::DomainList;
+pub use pages::DomainPages;
+pub use vcpu::{Callback, GuestArea, PvTraps, Vcpu, VcpuState};
+
+use crate::event::EventState;
+use crate::fail::Fail;
+use crate::grant::GrantState;
+use crate::hv::domain_lock;
+use crate::irq::DomainIrqs;
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use machine::{AtomicCpuMask, Lock, Page};
+use spin::Once;
+use xen_abi::{DomId, Errno};
+
+/// How a domain stopped, as `SCHEDOP_shutdown` names it.
+pub type ShutdownCode = u32;
+
+/// A domain.
+pub struct Domain {
+    /// Its id.
+    pub id: DomId,
+    /// Whether it is the control domain (dom0).
+    pub privileged: bool,
+    /// Its UUID.
+    pub handle: Lock<[u8; 16]>,
+    /// Its vCPUs, by number; filled as they are made.
+    pub vcpus: Box<[Once<Arc<Vcpu>>]>,
+    /// The page that it shares with the hypervisor.
+    pub shared_info: Page,
+    /// Its memory.
+    pub pages: DomainPages,
+    /// CPUs whose TLB may hold translations of this domain.
+    pub dirty_cpus: AtomicCpuMask,
+    /// Its event channels.
+    pub events: EventState,
+    /// Its grant table.
+    pub grants: GrantState,
+    /// Its physical interrupts and device permissions.
+    pub irqs: DomainIrqs,
+    /// Bits set by `vm_assist`.
+    pub assists: AtomicU64,
+    /// Added to system time for the guest's wall clock, seconds (`settimeoffset`).
+    pub time_offset: AtomicU64,
+    /// How many want it not to run.
+    pub pause_count: AtomicU32,
+    /// Whether it was told to go.
+    pub dying: AtomicBool,
+    /// Why it shut down, if it did.
+    pub shutdown: Lock<Option<ShutdownCode>>,
+}
+
+impl Domain {
+    /// A domain without vCPUs or memory. Errors: `ENOMEM`.
+    pub fn new(
+        id: DomId,
+        privileged: bool,
+        max_vcpus: u32,
+        max_pages: u64,
+        shared_info: Page,
+    ) -> Result<Arc<Domain>, Errno> {
+        let mut vcpus = Vec::new();
+        vcpus.try_reserve_exact(max_vcpus as usize).map_err(|_| Errno::ENOMEM)?;
+        vcpus.resize_with(max_vcpus as usize, Once::new);
+        Ok(Arc::new(Domain {
+            id,
+            privileged,
+            handle: domain_lock([0; 16]),
+            vcpus: vcpus.into_boxed_slice(),
+            shared_info,
+            pages: DomainPages::new(max_pages),
+            dirty_cpus: AtomicCpuMask::new(),
+            events: EventState::new(max_vcpus)?,
+            grants: GrantState::new()?,
+            irqs: DomainIrqs::new(privileged)?,
+            assists: AtomicU64::new(0),
+            time_offset: AtomicU64::new(0),
+            pause_count: AtomicU32::new(0),
+            dying: AtomicBool::new(false),
+            shutdown: domain_lock(None),
+        }))
+    }
+
+    /// The owner number of its frames.
+    #[inline(always)]
+    pub fn owner(&self) -> u32 {
+        self.id as u32
+    }
+
+    /// vCPU `id`, if it was made.
+    #[inline]
+    pub fn vcpu(&self, id: u32) -> Option<&Arc<Vcpu>> {
+        self.vcpus.get(id as usize)?.get()
+    }
+
+    /// All vCPUs that were made.
+    pub fn all_vcpus(&self) -> impl Iterator<Item = &Arc<Vcpu>> {
+        self.vcpus.iter().filter_map(Once::get)
+    }
+
+    /// Whether `vm_assist` type `bit` is on.
+    pub fn assist(&self, bit: u32) -> bool {
+        self.assists.load(Ordering::Relaxed) >> bit & 1 != 0
+    }
+
+    /// `EPERM` unless it is the control domain.
+    pub fn require_privilege(&self) -> Result<(), Fail> {
+        if self.privileged { Ok(()) } else { Err(Errno::EPERM.into()) }
+    }
+}

@@ -1,0 +1,227 @@
+//! A virtual CPU: the part that others may look at, and the state that one CPU leases.
+
+use crate::event::VcpuEvents;
+use crate::locks;
+use crate::sched::VcpuSched;
+use crate::time::VcpuTime;
+use alloc::boxed::Box;
+use alloc::sync::{Arc, Weak};
+use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use machine::pv::PvState;
+use machine::{Lock, Page};
+use spin::Once;
+use xen_abi::arch_x86::TrapInfo;
+use xen_abi::shared_info::{VCPU_INFO_SIZE, VCPU_INFO_UPCALL_MASK, VCPU_INFO_UPCALL_PENDING};
+
+use super::Domain;
+
+/// Memory of a guest that the hypervisor writes: a frame, held, and where in it.
+#[derive(Debug)]
+pub struct GuestArea {
+    page: Page,
+    offset: usize,
+}
+
+impl GuestArea {
+    /// `len` bytes from `offset` on, which must be 8-byte aligned and lie in the frame.
+    pub fn new(page: Page, offset: usize, len: usize) -> Option<GuestArea> {
+        (offset % 8 == 0 && offset.checked_add(len)? <= machine::PAGE_SIZE)
+            .then_some(GuestArea { page, offset })
+    }
+
+    /// The byte at `at`.
+    #[inline(always)]
+    pub fn byte(&self, at: usize) -> Option<&AtomicU8> {
+        self.page.byte(self.offset + at)
+    }
+
+    /// The 32-bit word at byte `at`.
+    #[inline]
+    pub fn u32(&self, at: usize) -> Option<&core::sync::atomic::AtomicU32> {
+        self.page.u32_at(self.offset + at)
+    }
+
+    /// The 64-bit word at byte `at`.
+    #[inline]
+    pub fn u64(&self, at: usize) -> Option<&AtomicU64> {
+        self.page.u64_at(self.offset + at)
+    }
+
+    /// Copies `data` to byte `at`.
+    pub fn write(&self, at: usize, data: &[u8]) -> bool {
+        self.page.write(self.offset + at, data)
+    }
+
+    /// Copies from byte `at`.
+    pub fn read(&self, at: usize, data: &mut [u8]) -> bool {
+        self.page.read(self.offset + at, data)
+    }
+}
+
+/// Where the guest wants to be called.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Callback {
+    /// Code selector (ring 3).
+    pub cs: u16,
+    /// Address; zero is none.
+    pub address: u64,
+    /// Whether events are masked on entry.
+    pub mask_events: bool,
+}
+
+/// A PV guest's handlers.
+pub struct PvTraps {
+    /// By vector.
+    pub table: Box<[TrapInfo; 256]>,
+    /// Event upcall.
+    pub event: Callback,
+    /// Called when the guest's own frame cannot be loaded.
+    pub failsafe: Callback,
+    /// System calls of the guest's 64-bit users.
+    pub syscall: Callback,
+    /// System calls of the guest's 32-bit users by SYSCALL.
+    pub syscall32: Callback,
+    /// SYSENTER of the guest's 32-bit users.
+    pub sysenter: Callback,
+    /// NMI handler.
+    pub nmi: u64,
+}
+
+/// What the CPU that runs a vCPU has for itself.
+pub struct VcpuState {
+    /// Processor state.
+    pub pv: PvState,
+    /// Whether the guest's kernel runs (else its users).
+    pub kernel_mode: bool,
+    /// Root table of the guest's kernel; its type reference and general reference are held.
+    pub root: Option<Page>,
+    /// Root table of the guest's users, likewise.
+    pub user_root: Option<Page>,
+    /// Handlers.
+    pub traps: PvTraps,
+    /// Stack of the guest's kernel.
+    pub kernel_sp: u64,
+    /// Its selector.
+    pub kernel_ss: u16,
+    /// I/O privilege level of the guest's users or kernel, as `PHYSDEVOP_set_iopl` has it.
+    pub iopl: u8,
+    /// CR4 as the guest believes it.
+    pub cr4: u64,
+    /// Linear address of the LDT as the guest gave it.
+    pub ldt_base: u64,
+    /// Whether the guest's XSAVE area is in use (reserved for the tools' view).
+    pub initialised: bool,
+    /// Tables whose last reference went and whose entries are still to be put: worked off
+    /// before the guest's next page-table call.
+    pub old_table: Option<Page>,
+}
+
+impl VcpuState {
+    /// The state of a vCPU that never ran. `None` when memory runs out.
+    pub fn new() -> Option<VcpuState> {
+        let mut table = alloc::vec::Vec::new();
+        table.try_reserve_exact(256).ok()?;
+        table.resize(256, TrapInfo::default());
+        Some(VcpuState {
+            pv: PvState::new()?,
+            kernel_mode: true,
+            root: None,
+            user_root: None,
+            traps: PvTraps {
+                table: table.into_boxed_slice().try_into().ok()?,
+                event: Callback::default(),
+                failsafe: Callback::default(),
+                syscall: Callback::default(),
+                syscall32: Callback::default(),
+                sysenter: Callback::default(),
+                nmi: 0,
+            },
+            kernel_sp: 0,
+            kernel_ss: 0,
+            iopl: 0,
+            cr4: 0,
+            ldt_base: 0,
+            initialised: false,
+            old_table: None,
+        })
+    }
+}
+
+/// A virtual CPU, as everybody may see it.
+pub struct Vcpu {
+    /// Its number in its domain.
+    pub id: u32,
+    /// Its domain.
+    pub domain: Weak<Domain>,
+    /// Its domain's id.
+    pub domid: u16,
+    /// Its state: whoever runs it holds the lock all the time.
+    pub state: Lock<VcpuState>,
+    /// The `vcpu_info` that the guest registered, if any.
+    pub info_area: Once<GuestArea>,
+    /// The `vcpu_info` in the shared page, for the first 32.
+    default_info: Option<GuestArea>,
+    /// Event delivery state.
+    pub events: VcpuEvents,
+    /// Scheduling state.
+    pub sched: VcpuSched,
+    /// Timers and run state.
+    pub time: VcpuTime,
+    /// An NMI waits to be delivered.
+    pub nmi_pending: core::sync::atomic::AtomicBool,
+}
+
+impl Vcpu {
+    /// A vCPU that is not up. `None` when memory runs out.
+    pub fn new(dom: &Arc<Domain>, id: u32, cpu: u32) -> Option<Arc<Vcpu>> {
+        let at = id as usize * VCPU_INFO_SIZE;
+        let default_info = (id < xen_abi::xen::XEN_LEGACY_MAX_VCPUS)
+            .then(|| GuestArea::new(dom.shared_info.another(), at, VCPU_INFO_SIZE))
+            .flatten();
+        Some(Arc::new(Vcpu {
+            id,
+            domain: Arc::downgrade(dom),
+            domid: dom.id,
+            state: Lock::new(locks::LEASE, VcpuState::new()?),
+            info_area: Once::new(),
+            default_info,
+            events: VcpuEvents::default(),
+            sched: VcpuSched::new(cpu),
+            time: VcpuTime::default(),
+            nmi_pending: core::sync::atomic::AtomicBool::new(false),
+        }))
+    }
+
+    /// Its `vcpu_info`; `None` for a vCPU beyond the 32nd that has not registered one.
+    #[inline(always)]
+    pub fn info(&self) -> Option<&GuestArea> {
+        match self.info_area.get() {
+            Some(area) => Some(area),
+            None => self.default_info.as_ref(),
+        }
+    }
+
+    /// Whether the guest masks event upcalls.
+    #[inline]
+    pub fn upcall_masked(&self) -> bool {
+        self.info()
+            .and_then(|info| info.byte(VCPU_INFO_UPCALL_MASK))
+            .is_none_or(|mask| mask.load(Ordering::Relaxed) != 0)
+    }
+
+    /// Sets or clears the guest's mask of event upcalls.
+    #[inline]
+    pub fn set_upcall_mask(&self, masked: bool) {
+        if let Some(mask) = self.info().and_then(|info| info.byte(VCPU_INFO_UPCALL_MASK)) {
+            mask.store(masked as u8, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether an event upcall is pending, masked or not.
+    #[inline]
+    pub fn upcall_pending(&self) -> bool {
+        self.info()
+            .and_then(|info| info.byte(VCPU_INFO_UPCALL_PENDING))
+            .is_some_and(|pending| pending.load(Ordering::Relaxed) != 0)
+    }
+}

@@ -1,0 +1,81 @@
+//! A guest's pointer: an allegation that is only ever copied through.
+
+use crate::cx::Cx;
+use core::marker::PhantomData;
+use machine::CpuApi;
+use xen_abi::Errno;
+use zerocopy::{FromBytes, Immutable, IntoBytes};
+
+/// An array of `T` at a guest's virtual address. Whoever reads an element gets a copy, once.
+#[derive(Debug)]
+pub struct GuestPtr<T> {
+    addr: u64,
+    _of: PhantomData<fn() -> T>,
+}
+
+impl<T> Clone for GuestPtr<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T> Copy for GuestPtr<T> {}
+
+impl<T> GuestPtr<T> {
+    /// What the guest says.
+    pub const fn new(addr: u64) -> Self {
+        GuestPtr { addr, _of: PhantomData }
+    }
+
+    /// The address alleged.
+    pub const fn addr(self) -> u64 {
+        self.addr
+    }
+
+    /// Whether the guest passed a null handle.
+    pub const fn is_null(self) -> bool {
+        self.addr == 0
+    }
+
+    /// Element `index` on.
+    pub const fn add(self, index: u64) -> Self {
+        GuestPtr::new(self.addr.wrapping_add(index.wrapping_mul(size_of::<T>() as u64)))
+    }
+
+    /// The same address as an array of `U`.
+    pub const fn cast<U>(self) -> GuestPtr<U> {
+        GuestPtr::new(self.addr)
+    }
+
+    /// The same type, `bytes` further on.
+    pub const fn offset<U>(self, bytes: u64) -> GuestPtr<U> {
+        GuestPtr::new(self.addr.wrapping_add(bytes))
+    }
+}
+
+impl Cx<'_> {
+    /// Copies a value from the guest. Errors: `EFAULT`.
+    #[inline]
+    pub fn copy_in<T: FromBytes + IntoBytes>(&mut self, ptr: GuestPtr<T>) -> Result<T, Errno> {
+        self.cpu.get_guest(ptr.addr()).map_err(|_| Errno::EFAULT)
+    }
+
+    /// Copies a value to the guest. Errors: `EFAULT`.
+    #[inline]
+    pub fn copy_out<T: IntoBytes + Immutable>(
+        &mut self,
+        ptr: GuestPtr<T>,
+        value: &T,
+    ) -> Result<(), Errno> {
+        self.cpu.put_guest(ptr.addr(), value).map_err(|_| Errno::EFAULT)
+    }
+
+    /// Copies bytes from the guest. Errors: `EFAULT`.
+    pub fn copy_in_bytes(&mut self, ptr: GuestPtr<u8>, buf: &mut [u8]) -> Result<(), Errno> {
+        self.cpu.read_guest(ptr.addr(), buf).map_err(|_| Errno::EFAULT)
+    }
+
+    /// Copies bytes to the guest. Errors: `EFAULT`.
+    pub fn copy_out_bytes(&mut self, ptr: GuestPtr<u8>, buf: &[u8]) -> Result<(), Errno> {
+        self.cpu.write_guest(ptr.addr(), buf).map_err(|_| Errno::EFAULT)
+    }
+}

@@ -1,0 +1,85 @@
+//! The hypervisor: everything that CPUs share, in one value. Nothing is static, so several
+//! fit into one process.
+
+use crate::console::Console;
+use crate::domain::DomainList;
+use crate::irq::Irqs;
+use crate::locks;
+use crate::sched::Scheduler;
+use crate::time::Clocks;
+use alloc::string::String;
+use alloc::sync::Arc;
+use machine::heap::{Block, Heap};
+use machine::{CpuMask, Lock, Mem};
+
+/// One hypervisor.
+pub struct Hypervisor {
+    /// The machine's memory.
+    pub mem: Mem,
+    /// Free frames.
+    pub heap: Lock<Heap>,
+    /// Frames of RAM that the heap was given at boot.
+    pub total_pages: u64,
+    /// Number of CPUs.
+    pub cpus: u32,
+    /// Its command line, as `XENVER_commandline` returns it.
+    pub command_line: String,
+    /// All domains.
+    pub domains: DomainList,
+    /// Who runs where.
+    pub sched: Scheduler,
+    /// Timers, wall clock.
+    pub clocks: Clocks,
+    /// Log and serial console.
+    pub console: Console,
+    /// Host interrupts.
+    pub irqs: Irqs,
+    /// ACPI's facts of the machine.
+    pub platform: &'static machine::platform::Platform,
+    /// What the boot loader said.
+    pub boot: &'static machine::boot::BootInfo,
+}
+
+impl Hypervisor {
+    /// All CPUs.
+    pub fn all_cpus(&self) -> CpuMask {
+        CpuMask::first(self.cpus)
+    }
+
+    /// Takes 2^`order` frames from the heap, after reaping what died. The caller flushes TLBs
+    /// by [`Block::stamp`] before it hands the frames on.
+    pub fn alloc_block(&self, order: u32) -> Option<Block> {
+        let block = self.heap.lock().alloc(order);
+        if block.is_some() || !self.mem.has_dead() {
+            return block;
+        }
+        self.reap();
+        self.heap.lock().alloc(order)
+    }
+
+    /// Gives frames whose last reference went back to the heap, and takes them off their
+    /// domain's account.
+    pub fn reap(&self) {
+        if !self.mem.has_dead() {
+            return;
+        }
+        for mfn in self.mem.take_dead() {
+            let owner = self.mem.frame(mfn).map(|info| info.owner());
+            if let Some(dom) = owner.and_then(|id| self.domains.any(id)) {
+                dom.pages.forget(self.mem, mfn);
+            }
+            self.mem.set_m2p(mfn, u64::MAX);
+            self.heap.lock().free(mfn);
+        }
+    }
+
+    /// The domain with this id, unless it is dying.
+    pub fn domain(&self, id: u16) -> Option<Arc<crate::domain::Domain>> {
+        self.domains.get(id)
+    }
+}
+
+/// A lock for what belongs to a domain.
+pub fn domain_lock<T>(data: T) -> Lock<T> {
+    Lock::new(locks::DOMAIN, data)
+}

@@ -1,0 +1,53 @@
+//! The `multicall` hypercall: several calls in one.
+
+use super::dispatch_pv;
+use crate::cx::Cx;
+use crate::fail::{Fail, HyperResult};
+use crate::guest::GuestPtr;
+use core::mem::offset_of;
+use machine::CpuApi;
+use xen_abi::Errno;
+use xen_abi::hypercall::{IRET, MULTICALL};
+use xen_abi::xen::MulticallEntry;
+
+/// Serves `count` calls from the guest's array. A call that has to be restarted leaves its new
+/// arguments in the array, and the multicall goes on there.
+pub fn call(cx: &mut Cx, [list, count]: [u64; 2]) -> HyperResult {
+    let list = GuestPtr::<MulticallEntry>::new(list);
+    for i in 0..count {
+        if i > 0 && cx.cpu.work_pending() {
+            cx.set_args([list.add(i).addr(), count - i]);
+            return Err(Fail::Restart);
+        }
+        let at = list.add(i);
+        let entry: MulticallEntry = match cx.copy_in(at) {
+            Ok(entry) => entry,
+            Err(errno) => return Err(errno.into()),
+        };
+        cx.set_args(entry.args);
+        let result = if entry.op == MULTICALL as u64 || entry.op == IRET as u64 {
+            Err(Fail::Errno(Errno::EINVAL))
+        } else {
+            dispatch_pv(cx, entry.op)
+        };
+        let value = match result {
+            Ok(value) => value,
+            Err(Fail::Errno(errno)) => errno.neg(),
+            Err(Fail::Restart) => {
+                let r = *cx.cpu.regs();
+                let args = [r.rdi, r.rsi, r.rdx, r.r10, r.r8, r.r9];
+                cx.copy_out(at.offset(offset_of!(MulticallEntry, args) as u64), &args)?;
+                cx.set_args([at.addr(), count - i]);
+                return Err(Fail::Restart);
+            }
+            Err(crash) => return Err(crash),
+        };
+        cx.copy_out(at.offset(offset_of!(MulticallEntry, result) as u64), &value)?;
+        if !cx.live && i + 1 < count {
+            // The call gave up the CPU: the rest waits for the vCPU's next turn.
+            cx.set_args([list.add(i + 1).addr(), count - i - 1]);
+            return Err(Fail::Restart);
+        }
+    }
+    Ok(0)
+}

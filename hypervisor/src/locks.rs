@@ -1,0 +1,31 @@
+//! The order of locks: a CPU takes them in rising order of level.
+//!
+//! Two locks of one level go through `machine::lock::lock_pair`. The simulated machine checks
+//! the order each time.
+
+/// A vCPU's state, held while it runs or while a tool looks at it.
+pub const LEASE: u8 = 5;
+/// The list of domains.
+pub const DOMAIN_LIST: u8 = 10;
+/// A domain's own small things (limits, permissions, shutdown state).
+pub const DOMAIN: u8 = 20;
+/// Host interrupt routing.
+pub const IRQ: u8 = 25;
+/// A domain's physical map.
+pub const P2M: u8 = 30;
+/// A grant table.
+pub const GRANT: u8 = 40;
+/// A domain's event channels.
+pub const EVENT: u8 = 50;
+/// FIFO event queues.
+pub const EVENT_QUEUE: u8 = 52;
+/// A CPU's timers.
+pub const TIMERS: u8 = 55;
+/// A CPU's run queue.
+pub const RUN_QUEUE: u8 = 60;
+/// A domain's list of pages.
+pub const PAGES: u8 = 65;
+/// The heap of frames.
+pub const HEAP: u8 = 70;
+/// The console.
+pub const CONSOLE: u8 = 80;

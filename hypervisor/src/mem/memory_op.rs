@@ -1,0 +1,10 @@
+//! The `memory_op` hypercall.
+
+use crate::cx::Cx;
+use crate::fail::HyperResult;
+use xen_abi::Errno;
+
+/// The hypercall.
+pub fn call(_cx: &mut Cx, _args: [u64; 2]) -> HyperResult {
+    Err(Errno::ENOSYS.into())
+}

@@ -1,0 +1,15 @@
+//! debug
+
+use crate::cx::Cx;
+use crate::fail::HyperResult;
+use xen_abi::Errno;
+
+/// The hypercall.
+pub fn set_debugreg(_cx: &mut Cx, _args: [u64; 2]) -> HyperResult {
+    Err(Errno::ENOSYS.into())
+}
+
+/// The hypercall.
+pub fn get_debugreg(_cx: &mut Cx, _args: [u64; 1]) -> HyperResult {
+    Err(Errno::ENOSYS.into())
+}

@@ -1,0 +1,10 @@
+//! iret
+
+use crate::cx::Cx;
+use crate::fail::HyperResult;
+use xen_abi::Errno;
+
+/// The hypercall.
+pub fn call(_cx: &mut Cx, _args: [u64; 0]) -> HyperResult {
+    Err(Errno::ENOSYS.into())
+}

@@ -1,0 +1,91 @@
+//! A CPU's life: choose a vCPU, enter it, serve its exits, choose again.
+
+use crate::cx::{Cx, Local};
+use crate::hv::Hypervisor;
+use crate::log;
+use crate::pv;
+use alloc::sync::Arc;
+use machine::cpu::Interrupt;
+use machine::{Cpu, CpuApi, Exit};
+
+use crate::domain::Vcpu;
+
+/// Runs guests on this CPU for ever.
+pub fn cpu_main(mut cpu: Cpu, hv: &Hypervisor) -> ! {
+    let mut local = Local::default();
+    loop {
+        step(&mut cpu, &mut local, hv);
+    }
+}
+
+/// One turn: runs the next vCPU until it has to leave, or idles until an interrupt.
+pub fn step(cpu: &mut Cpu, local: &mut Local, hv: &Hypervisor) {
+    hv.reap();
+    crate::time::run_timers(hv, cpu);
+    match hv.sched.next(hv, cpu) {
+        Some(vcpu) => run_vcpu(cpu, local, hv, &vcpu),
+        None => {
+            if let Some(vector) = cpu.idle() {
+                interrupt(cpu, hv, vector);
+            }
+        }
+    }
+}
+
+/// Runs one vCPU until it has to leave.
+fn run_vcpu(cpu: &mut Cpu, local: &mut Local, hv: &Hypervisor, vcpu: &Arc<Vcpu>) {
+    let Some(dom) = vcpu.domain.upgrade() else { return };
+    // Held by a tool that looks at the vCPU: it will be back in the queue at once.
+    let Some(mut state) = vcpu.state.try_lock() else { return };
+    let st = &mut *state;
+    dom.dirty_cpus.set(cpu.id());
+    if !pv::load(cpu, st) {
+        log!(hv, Error, "d{}v{} has no page table to run on", dom.id, vcpu.id);
+        hv.sched.set_online(cpu, &dom, vcpu, false);
+        return;
+    }
+    let mut cx = Cx { cpu, local, hv, dom: &dom, vcpu, st, live: true };
+    crate::time::enter(&mut cx);
+    while cx.live {
+        pv::deliver(&mut cx);
+        let exit = cx.cpu.enter();
+        dispatch(&mut cx, exit);
+    }
+    crate::time::leave(&mut cx);
+    pv::save(&mut cx);
+    dom.dirty_cpus.clear(cx.cpu.id());
+}
+
+/// Serves one exit.
+#[inline(always)]
+fn dispatch(cx: &mut Cx, exit: Exit) {
+    match exit {
+        Exit::Syscall if cx.st.kernel_mode => crate::hypercall::pv_hypercall(cx),
+        Exit::Syscall => pv::syscall(cx),
+        Exit::Exception(vector) => pv::exception(cx, vector),
+        Exit::Interrupt(vector) => {
+            if interrupt(cx.cpu, cx.hv, vector) {
+                cx.live = false;
+            }
+        }
+        Exit::Syscall32 => pv::syscall32(cx),
+        Exit::IretFault => pv::iret_fault(cx),
+    }
+}
+
+/// Serves an interrupt of the host; whether the choice of what runs has to be made again.
+fn interrupt(cpu: &mut Cpu, hv: &Hypervisor, vector: u8) -> bool {
+    match cpu.ack(vector) {
+        Interrupt::Timer => crate::time::timer_interrupt(hv, cpu),
+        Interrupt::Kick => true,
+        Interrupt::Console => {
+            crate::console::input(hv, cpu);
+            false
+        }
+        Interrupt::Device(vector) => {
+            crate::irq::handle(hv, cpu, vector);
+            false
+        }
+        Interrupt::Flush | Interrupt::Spurious => false,
+    }
+}
