@@ -32,7 +32,7 @@ numbers! {
     XEN_ARGO_REGISTER_FLAG_FAIL_EXIST = 0x1;
 }
 
-/// `struct xen_argo_iov`, see the header.
+/// A piece of a message.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct ArgoIov {
@@ -42,7 +42,7 @@ pub struct ArgoIov {
     pub pad: u32,
 }
 
-/// `struct xen_argo_addr`, see the header.
+/// One end: a port of a domain.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct ArgoAddr {
@@ -51,7 +51,7 @@ pub struct ArgoAddr {
     pub pad: u16,
 }
 
-/// `struct xen_argo_send_addr`, see the header.
+/// Both ends of a message.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct ArgoSendAddr {
@@ -59,7 +59,7 @@ pub struct ArgoSendAddr {
     pub dst: ArgoAddr,
 }
 
-/// `struct xen_argo_ring`, see the header.
+/// The head of a receive ring: used by offset, atomically.
 /// In memory an array `ring` follows.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
@@ -69,7 +69,7 @@ pub struct ArgoRing {
     pub reserved: [u8; 56],
 }
 
-/// `struct xen_argo_register_ring`, see the header.
+/// Registers a ring.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct ArgoRegisterRing {
@@ -79,7 +79,7 @@ pub struct ArgoRegisterRing {
     pub len: u32,
 }
 
-/// `struct xen_argo_unregister_ring`, see the header.
+/// Unregisters a ring.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct ArgoUnregisterRing {
@@ -88,7 +88,7 @@ pub struct ArgoUnregisterRing {
     pub pad: u16,
 }
 
-/// `struct xen_argo_ring_data_ent`, see the header.
+/// What is known of one ring.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct ArgoRingDataEnt {
@@ -99,7 +99,7 @@ pub struct ArgoRingDataEnt {
     pub max_message_size: u32,
 }
 
-/// `struct xen_argo_ring_data`, see the header.
+/// Asks about rings.
 /// In memory an array `data` follows.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
@@ -108,7 +108,7 @@ pub struct ArgoRingData {
     pub pad: u32,
 }
 
-/// `struct xen_argo_ring_message_header`, see the header.
+/// The head of a message in a ring.
 /// In memory an array `data` follows.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]

@@ -11,7 +11,7 @@ numbers! {
 }
 
 numbers! {
-    /// A type of [`CallbackRegister::r#type`].
+    /// A type of [`CallbackRegister::type`].
     u16;
     CALLBACKTYPE_event = 0;
     CALLBACKTYPE_failsafe = 1;

@@ -20,8 +20,8 @@ macro_rules! numbers {
     };
 }
 
-/// Gives a structure whose C form has a union typed access to its raw words:
-/// `x.as_arm::<T>()` and `x.set_arm(&t)`, named after the field.
+/// Implements [`Payload`] for structures whose C form has a union, kept as raw
+/// words in the named field.
 macro_rules! payload {
     ($($ty:ident . $field:ident;)*) => {
         $(
@@ -75,5 +75,25 @@ pub trait Payload {
     fn set_arm<T: IntoBytes + Immutable>(&mut self, arm: &T) {
         let fits = arm.write_to_prefix(self.payload_mut());
         debug_assert!(fits.is_ok(), "the arm is longer than the union");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Payload;
+    use crate::domctl::{Domctl, DomctlMaxMem, DomctlMaxVcpus};
+
+    #[test]
+    fn an_arm_is_written_at_the_start_and_leaves_the_rest() {
+        let mut op = Domctl {
+            u: [u64::MAX; 16],
+            ..Domctl::default()
+        };
+        op.set_arm(&DomctlMaxMem { max_memkb: 4096 });
+        assert_eq!(op.arm::<DomctlMaxMem>().max_memkb, 4096);
+        assert_eq!(op.u[0], 4096);
+        assert_eq!(op.u[1], u64::MAX);
+        op.set_arm(&DomctlMaxVcpus { max: 2 });
+        assert_eq!(op.arm::<DomctlMaxVcpus>().max, 2);
     }
 }

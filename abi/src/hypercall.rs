@@ -64,7 +64,7 @@ pub const MCA: u32 = ARCH_0;
 /// Size in bytes of a call's slot in the hypercall page.
 pub const HYPERCALL_SLOT: usize = 32;
 
-/// The name of a hypercall in lower case is [`HYPERCALLS`]' in upper case.
+/// The name of a hypercall, as in [`HYPERCALLS`].
 #[must_use]
 pub fn name(nr: u32) -> Option<&'static str> {
     HYPERCALLS

@@ -31,7 +31,7 @@ numbers! {
     XEN_HYPFS_ENC_GZIP = 1;
 }
 
-/// `struct xen_hypfs_direntry`, see the header.
+/// A node's type and size.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct HypfsDirentry {

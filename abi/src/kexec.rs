@@ -34,14 +34,14 @@ numbers! {
     KEXEC_RANGE_MA_VMCOREINFO = 6;
 }
 
-/// `struct xen_kexec_exec`, see the header.
+/// Runs an image.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct KexecExec {
     pub r#type: i32,
 }
 
-/// `struct xen_kexec_range`, see the header.
+/// Asks for a range of machine memory, bytes.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct KexecRange {
@@ -51,7 +51,7 @@ pub struct KexecRange {
     pub start: u64,
 }
 
-/// `struct xen_kexec_segment`, see the header.
+/// A segment of an image.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct KexecSegment {
@@ -62,7 +62,7 @@ pub struct KexecSegment {
     pub dest_size: u64,
 }
 
-/// `struct xen_kexec_load`, see the header.
+/// Loads an image.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct KexecLoad {
@@ -75,14 +75,14 @@ pub struct KexecLoad {
     pub entry_maddr: u64,
 }
 
-/// `struct xen_kexec_unload`, see the header.
+/// Unloads an image.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct KexecUnload {
     pub r#type: u8,
 }
 
-/// `struct xen_kexec_status`, see the header.
+/// Asks whether an image is loaded.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct KexecStatus {

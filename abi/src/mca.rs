@@ -46,7 +46,7 @@ numbers! {
     XEN_MC_INJECT_CPU_BROADCAST = 0x8;
 }
 
-/// `struct xen_mc_fetch`, see the header.
+/// Fetches or acknowledges telemetry.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct McFetch {
@@ -57,7 +57,7 @@ pub struct McFetch {
     pub data: u64,
 }
 
-/// `struct xen_mc_notifydomain`, see the header.
+/// Notifies a domain of an error.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct McNotifydomain {
@@ -66,7 +66,7 @@ pub struct McNotifydomain {
     pub flags: u32,
 }
 
-/// `struct xen_mc_physcpuinfo`, see the header.
+/// Lists the host's processors.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct McPhyscpuinfo {
@@ -76,7 +76,7 @@ pub struct McPhyscpuinfo {
     pub info: u64,
 }
 
-/// `struct mcinfo_msr`, see the header.
+/// One MSR.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct McinfoMsr {
@@ -84,7 +84,7 @@ pub struct McinfoMsr {
     pub value: u64,
 }
 
-/// `struct xen_mc_msrinject`, see the header.
+/// Sets MSRs before an injection.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct McMsrinject {
@@ -96,14 +96,14 @@ pub struct McMsrinject {
     pub mcinj_msr: [McinfoMsr; 8],
 }
 
-/// `struct xen_mc_mceinject`, see the header.
+/// Raises a machine check on a CPU.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct McMceinject {
     pub mceinj_cpunr: u32,
 }
 
-/// `struct xen_mc_inject_v2`, see the header.
+/// Raises a machine check on a set of CPUs.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct McInjectV2 {
@@ -112,7 +112,7 @@ pub struct McInjectV2 {
     pub cpumap: XenctlBitmap,
 }
 
-/// `struct xen_mc`, see the header.
+/// A machine-check operation.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct Mc {
@@ -122,7 +122,7 @@ pub struct Mc {
     pub u: [u64; 18],
 }
 
-/// `struct mcinfo_logical_cpu`, see the header.
+/// One processor of [`McPhyscpuinfo`].
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct McinfoLogicalCpu {

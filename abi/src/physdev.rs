@@ -49,7 +49,7 @@ numbers! {
 }
 
 numbers! {
-    /// A type of [`PhysdevMapPirq::r#type`].
+    /// A type of [`PhysdevMapPirq::type`].
     i32;
     MAP_PIRQ_TYPE_MSI = 0x0;
     MAP_PIRQ_TYPE_GSI = 0x1;

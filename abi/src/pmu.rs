@@ -52,7 +52,7 @@ pub struct PmuParamsVersion {
     pub min: u32,
 }
 
-/// `struct xen_pmu_params`, see the header.
+/// The argument of `xenpmu_op`.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct PmuParams {
@@ -62,7 +62,7 @@ pub struct PmuParams {
     pub pad: u32,
 }
 
-/// `struct xen_pmu_regs`, see the header.
+/// Registers at a sample.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct PmuRegs {
@@ -75,7 +75,7 @@ pub struct PmuRegs {
     pub pad: [u8; 3],
 }
 
-/// `struct xen_pmu_amd_ctxt`, see the header.
+/// Offsets of AMD's counters in the context.
 /// In memory an array `regs` follows.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
@@ -84,7 +84,7 @@ pub struct PmuAmdCtxt {
     pub ctrls: u32,
 }
 
-/// `struct xen_pmu_intel_ctxt`, see the header.
+/// Intel's registers in the context.
 /// In memory an array `regs` follows.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
@@ -100,7 +100,7 @@ pub struct PmuIntelCtxt {
     pub debugctl: u64,
 }
 
-/// `struct xen_pmu_arch`, see the header.
+/// The x86 part of [`PmuData`].
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct PmuArch {
@@ -113,7 +113,7 @@ pub struct PmuArch {
     pub c: [u64; 16],
 }
 
-/// `struct xen_pmu_data`, see the header.
+/// The page that a vCPU shares for its counters.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct PmuData {
@@ -124,7 +124,7 @@ pub struct PmuData {
     pub pmu: PmuArch,
 }
 
-/// `struct xen_pmu_cntr_pair`, see the header.
+/// A counter and its control.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct PmuCntrPair {

@@ -39,7 +39,7 @@ numbers! {
     FLASK_DEVICETREE_LABEL = 25;
 }
 
-/// `struct xen_flask_load`, see the header.
+/// Loads a policy.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct FlaskLoad {
@@ -49,14 +49,14 @@ pub struct FlaskLoad {
     pub _pad0: u32,
 }
 
-/// `struct xen_flask_setenforce`, see the header.
+/// Sets or gets enforcement.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct FlaskSetenforce {
     pub enforcing: u32,
 }
 
-/// `struct xen_flask_sid_context`, see the header.
+/// Translates between a security id and its context.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct FlaskSidContext {
@@ -66,7 +66,7 @@ pub struct FlaskSidContext {
     pub context: u64,
 }
 
-/// `struct xen_flask_access`, see the header.
+/// Asks what an access decision would be.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct FlaskAccess {
@@ -80,7 +80,7 @@ pub struct FlaskAccess {
     pub seqno: u32,
 }
 
-/// `struct xen_flask_transition`, see the header.
+/// Asks for the id of a new object.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct FlaskTransition {
@@ -90,7 +90,7 @@ pub struct FlaskTransition {
     pub newsid: u32,
 }
 
-/// `struct xen_flask_boolean`, see the header.
+/// Sets or gets a policy boolean.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct FlaskBoolean {
@@ -105,14 +105,14 @@ pub struct FlaskBoolean {
     pub name: u64,
 }
 
-/// `struct xen_flask_setavc_threshold`, see the header.
+/// Sets or gets the size of the decision cache.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct FlaskSetavcThreshold {
     pub threshold: u32,
 }
 
-/// `struct xen_flask_hash_stats`, see the header.
+/// Statistics of the decision cache's hash.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct FlaskHashStats {
@@ -122,7 +122,7 @@ pub struct FlaskHashStats {
     pub max_chain_len: u32,
 }
 
-/// `struct xen_flask_cache_stats`, see the header.
+/// Statistics of a CPU's decision cache.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct FlaskCacheStats {
@@ -135,7 +135,7 @@ pub struct FlaskCacheStats {
     pub frees: u32,
 }
 
-/// `struct xen_flask_ocontext`, see the header.
+/// Labels an object of the host.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct FlaskOcontext {
@@ -145,7 +145,7 @@ pub struct FlaskOcontext {
     pub high: u64,
 }
 
-/// `struct xen_flask_peersid`, see the header.
+/// Asks for the id at the other end of an event channel.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct FlaskPeersid {
@@ -153,7 +153,7 @@ pub struct FlaskPeersid {
     pub sid: u32,
 }
 
-/// `struct xen_flask_relabel`, see the header.
+/// Relabels a domain.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct FlaskRelabel {
@@ -161,7 +161,7 @@ pub struct FlaskRelabel {
     pub sid: u32,
 }
 
-/// `struct xen_flask_devicetree_label`, see the header.
+/// Asks for a device-tree node's id.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct FlaskDevicetreeLabel {
@@ -171,7 +171,7 @@ pub struct FlaskDevicetreeLabel {
     pub path: u64,
 }
 
-/// `struct xen_flask_op`, see the header.
+/// An operation of the security module.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct FlaskOp {

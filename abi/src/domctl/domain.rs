@@ -147,7 +147,7 @@ pub struct DomctlHypercallInit {
     pub gmfn: u64,
 }
 
-/// `struct xen_domctl_address_size`, see the header.
+/// Sets or gets a domain's word width, bits: 32 or 64.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct DomctlAddressSize {
@@ -175,7 +175,7 @@ pub struct DomctlSubscribe {
     pub port: u32,
 }
 
-/// `struct xen_domctl_tsc_info`, see the header.
+/// Sets or gets how a domain's TSC runs.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct DomctlTscInfo {
@@ -186,7 +186,7 @@ pub struct DomctlTscInfo {
     pub elapsed_nsec: u64,
 }
 
-/// `struct xen_domctl_hvmcontext`, see the header.
+/// Sets or gets an HVM domain's whole state; a null buffer asks for the size.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct DomctlHvmcontext {
@@ -196,7 +196,7 @@ pub struct DomctlHvmcontext {
     pub buffer: u64,
 }
 
-/// `struct xen_domctl_hvmcontext_partial`, see the header.
+/// Gets one record of an HVM domain's state.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct DomctlHvmcontextPartial {
@@ -207,7 +207,7 @@ pub struct DomctlHvmcontextPartial {
     pub buffer: u64,
 }
 
-/// `struct xen_domctl_cpu_policy`, see the header.
+/// Sets or gets a domain's CPU policy; on failure the `err_*` fields name the culprit.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct DomctlCpuPolicy {
@@ -223,7 +223,7 @@ pub struct DomctlCpuPolicy {
     pub _pad0: u32,
 }
 
-/// `struct xen_domctl_vnuma`, see the header.
+/// Sets a domain's virtual NUMA topology.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct DomctlVnuma {

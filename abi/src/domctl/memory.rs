@@ -52,7 +52,7 @@ pub struct DomctlGetpageframeinfo3 {
     pub array: u64,
 }
 
-/// `struct xen_domctl_shadow_op_stats`, see the header.
+/// Counts of faults and dirtied pages.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct DomctlShadowOpStats {
@@ -107,7 +107,7 @@ pub struct DomctlCacheflush {
     pub nr_pfns: u64,
 }
 
-/// `struct xen_domctl_paging_mempool`, see the header.
+/// Sets or gets the size of a domain's paging pool, bytes.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct DomctlPagingMempool {

@@ -97,7 +97,7 @@ pub struct DomctlVcpuaffinity {
     pub cpumap_soft: XenctlBitmap,
 }
 
-/// `struct xen_domctl_sched_credit`, see the header.
+/// Parameters of the credit scheduler.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct DomctlSchedCredit {
@@ -105,7 +105,7 @@ pub struct DomctlSchedCredit {
     pub cap: u16,
 }
 
-/// `struct xen_domctl_sched_credit2`, see the header.
+/// Parameters of the credit2 scheduler.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct DomctlSchedCredit2 {
@@ -113,7 +113,7 @@ pub struct DomctlSchedCredit2 {
     pub cap: u16,
 }
 
-/// `struct xen_domctl_sched_rtds`, see the header.
+/// Parameters of the real-time scheduler, us.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct DomctlSchedRtds {
@@ -122,7 +122,7 @@ pub struct DomctlSchedRtds {
     pub flags: u32,
 }
 
-/// `struct xen_domctl_schedparam_vcpu`, see the header.
+/// One vCPU's scheduling parameters.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct DomctlSchedparamVcpu {
@@ -151,7 +151,7 @@ pub struct DomctlSchedulerOp {
     pub u: [u64; 2],
 }
 
-/// `struct xen_domctl_ext_vcpucontext`, see the header.
+/// Further state of a PV vCPU: its 32-bit entry points and machine-check banks.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct DomctlExtVcpucontext {
@@ -167,7 +167,7 @@ pub struct DomctlExtVcpucontext {
     pub vmce: HvmVmceVcpu,
 }
 
-/// `struct xen_domctl_vcpuextstate`, see the header.
+/// Sets or gets a vCPU's extended state; a null buffer asks for the size.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct DomctlVcpuextstate {
@@ -179,7 +179,7 @@ pub struct DomctlVcpuextstate {
     pub buffer: u64,
 }
 
-/// `struct xen_domctl_vcpu_msr`, see the header.
+/// One MSR of a vCPU.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct DomctlVcpuMsr {
@@ -188,7 +188,7 @@ pub struct DomctlVcpuMsr {
     pub value: u64,
 }
 
-/// `struct xen_domctl_vcpu_msrs`, see the header.
+/// Sets or gets a PV vCPU's MSRs.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct DomctlVcpuMsrs {
@@ -206,7 +206,7 @@ pub struct DomctlDebugOp {
     pub vcpu: u32,
 }
 
-/// `struct xen_domctl_gdbsx_memio`, see the header.
+/// Reads or writes a guest's memory for the debugger.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct DomctlGdbsxMemio {
@@ -220,7 +220,7 @@ pub struct DomctlGdbsxMemio {
     pub _pad1: u32,
 }
 
-/// `struct xen_domctl_gdbsx_pauseunp_vcpu`, see the header.
+/// Pauses or unpauses a vCPU for the debugger.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct DomctlGdbsxPauseunpVcpu {

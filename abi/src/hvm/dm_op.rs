@@ -35,7 +35,7 @@ numbers! {
 }
 
 numbers! {
-    /// A type of [`DmOpIoreqServerRange::r#type`].
+    /// A type of [`DmOpIoreqServerRange::type`].
     u32;
     XEN_DMOP_IO_RANGE_PORT = 0;
     XEN_DMOP_IO_RANGE_MEMORY = 1;
@@ -43,7 +43,7 @@ numbers! {
 }
 
 numbers! {
-    /// A type of [`DmOpInjectEvent::r#type`].
+    /// A type of [`DmOpInjectEvent::type`].
     u8;
     XEN_DMOP_EVENT_ext_int = 0;
     XEN_DMOP_EVENT_nmi = 2;
@@ -61,7 +61,7 @@ numbers! {
 }
 
 numbers! {
-    /// A cache attribute of [`DmOpPinMemoryCacheattr::r#type`].
+    /// A cache attribute of [`DmOpPinMemoryCacheattr::type`].
     u32;
     XEN_DMOP_MEM_CACHEATTR_UC = 0;
     XEN_DMOP_MEM_CACHEATTR_WC = 1;
@@ -92,7 +92,7 @@ pub struct DmOpGetIoreqServerInfo {
     pub bufioreq_gfn: u64,
 }
 
-/// `struct xen_dm_op_ioreq_server_range`, see the header.
+/// A range of ports, memory or PCI functions that a server takes or gives back.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct DmOpIoreqServerRange {
@@ -269,7 +269,7 @@ pub struct DmOpBuf {
     pub size: u64,
 }
 
-/// `struct xen_dm_op_modified_memory_extent`, see the header.
+/// One extent of `XEN_DMOP_modified_memory`, in the second buffer.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct DmOpModifiedMemoryExtent {

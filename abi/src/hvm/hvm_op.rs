@@ -119,7 +119,7 @@ pub struct HvmEvtchnUpcallVector {
     pub _pad0: [u8; 3],
 }
 
-/// `struct xen_hvm_altp2m_domain_state`, see the header.
+/// Whether a domain has alternate views of its memory.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct HvmAltp2mDomainState {
@@ -135,7 +135,7 @@ pub struct HvmAltp2mVcpuEnableNotify {
     pub gfn: u64,
 }
 
-/// `struct xen_hvm_altp2m_view`, see the header.
+/// An alternate view.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct HvmAltp2mView {
@@ -143,7 +143,7 @@ pub struct HvmAltp2mView {
     pub hvmmem_default_access: u16,
 }
 
-/// `struct xen_hvm_altp2m_mem_access`, see the header.
+/// Access rights of a frame in a view.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct HvmAltp2mMemAccess {
@@ -178,7 +178,7 @@ pub struct HvmAltp2mSetMemAccessMulti {
     pub access_list: u64,
 }
 
-/// `struct xen_hvm_altp2m_suppress_ve`, see the header.
+/// Whether a frame of a view raises virtualization exceptions.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct HvmAltp2mSuppressVe {
@@ -189,7 +189,7 @@ pub struct HvmAltp2mSuppressVe {
     pub gfn: u64,
 }
 
-/// `struct xen_hvm_altp2m_suppress_ve_multi`, see the header.
+/// The same for a range of frames.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct HvmAltp2mSuppressVeMulti {
@@ -209,7 +209,7 @@ pub struct HvmAltp2mVcpuDisableNotify {
     pub vcpu_id: u32,
 }
 
-/// `struct xen_hvm_altp2m_get_vcpu_p2m_idx`, see the header.
+/// Asks for a vCPU's view.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct HvmAltp2mGetVcpuP2mIdx {
@@ -227,7 +227,7 @@ pub struct HvmAltp2mSetVisibility {
     pub pad: u8,
 }
 
-/// `struct xen_hvm_altp2m_op`, see the header.
+/// An operation on alternate views.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct HvmAltp2mOp {

@@ -15,7 +15,7 @@ numbers! {
 }
 
 numbers! {
-    /// A type of [`Ioreq::r#type`].
+    /// A type of [`Ioreq::type`].
     u8;
     IOREQ_TYPE_PIO = 0;
     IOREQ_TYPE_COPY = 1;

@@ -167,7 +167,7 @@ pub struct HvmHwMtrr {
     pub msr_mtrr_def_type: u64,
 }
 
-/// `struct hvm_hw_cpu_xsave_hdr`, see the header.
+/// The header of an XSAVE area.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct HvmHwCpuXsaveHdr {

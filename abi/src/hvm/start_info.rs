@@ -10,7 +10,7 @@ numbers! {
 }
 
 numbers! {
-    /// A type of [`HvmMemmapTableEntry::r#type`].
+    /// A type of [`HvmMemmapTableEntry::type`].
     u32;
     XEN_HVM_MEMMAP_TYPE_RAM = 1;
     XEN_HVM_MEMMAP_TYPE_RESERVED = 2;

@@ -4,7 +4,7 @@ use crate::forms::{numbers, zeroed_default};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 numbers! {
-    /// A type of [`XsdSockmsg::r#type`].
+    /// A type of [`XsdSockmsg::type`].
     u32, XS_MESSAGES;
     XS_CONTROL = 0;
     XS_DIRECTORY = 1;

@@ -21,7 +21,7 @@ numbers! {
 }
 
 numbers! {
-    /// A resource type of [`MemAcquireResource::r#type`].
+    /// A resource type of [`MemAcquireResource::type`].
     u16;
     XENMEM_resource_ioreq_server = 0;
     XENMEM_resource_grant_table = 1;

@@ -89,7 +89,7 @@ pub struct MemAccessOp {
     pub access_list: u64,
 }
 
-/// `struct mem_sharing_op_nominate`, see the header.
+/// Nominates a frame for sharing.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct MemSharingOpNominate {
@@ -98,7 +98,7 @@ pub struct MemSharingOpNominate {
     pub handle: u64,
 }
 
-/// `struct mem_sharing_op_share`, see the header.
+/// Shares one frame with another.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct MemSharingOpShare {
@@ -110,7 +110,7 @@ pub struct MemSharingOpShare {
     pub _pad0: [u8; 6],
 }
 
-/// `struct mem_sharing_op_range`, see the header.
+/// Shares a range of frames between equal domains.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct MemSharingOpRange {
@@ -121,7 +121,7 @@ pub struct MemSharingOpRange {
     pub _pad: [u16; 3],
 }
 
-/// `struct mem_sharing_op_debug`, see the header.
+/// Names a frame to print.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct MemSharingOpDebug {
@@ -129,7 +129,7 @@ pub struct MemSharingOpDebug {
     pub u: u64,
 }
 
-/// `struct mem_sharing_op_fork`, see the header.
+/// Forks a domain, or resets a fork.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct MemSharingOpFork {

@@ -50,7 +50,7 @@ numbers! {
     XEN_FW_KBD_SHIFT_FLAGS = 5;
 }
 
-/// `struct xenpf_efi_time`, see the header.
+/// A time as EFI tells it.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct XenpfEfiTime {
@@ -67,7 +67,7 @@ pub struct XenpfEfiTime {
     pub _pad1: u8,
 }
 
-/// `struct xenpf_efi_guid`, see the header.
+/// A GUID as EFI lays it out.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct XenpfEfiGuid {

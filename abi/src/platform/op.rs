@@ -67,7 +67,7 @@ numbers! {
 }
 
 numbers! {
-    /// A type of [`XenpfCoreParking::r#type`].
+    /// A type of [`XenpfCoreParking::type`].
     u32;
     XEN_CORE_PARKING_SET = 1;
     XEN_CORE_PARKING_GET = 2;
@@ -190,7 +190,7 @@ pub struct XenpfGetidletime {
     pub now: u64,
 }
 
-/// `struct xenpf_pcpuinfo`, see the header.
+/// Asks about a CPU.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct XenpfPcpuinfo {
@@ -201,7 +201,7 @@ pub struct XenpfPcpuinfo {
     pub acpi_id: u32,
 }
 
-/// `struct xenpf_pcpu_version`, see the header.
+/// Asks for a CPU's vendor, family and model.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct XenpfPcpuVersion {
@@ -213,7 +213,7 @@ pub struct XenpfPcpuVersion {
     pub stepping: u32,
 }
 
-/// `struct xenpf_cpu_ol`, see the header.
+/// Takes a CPU up or down.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct XenpfCpuOl {
@@ -247,7 +247,7 @@ pub struct XenpfCoreParking {
     pub idle_nums: u32,
 }
 
-/// `struct xenpf_resource_entry`, see the header.
+/// One access to a platform resource.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct XenpfResourceEntry {
@@ -268,7 +268,7 @@ pub struct XenpfResourceOp {
     pub entries: u64,
 }
 
-/// `struct xenpf_symdata`, see the header.
+/// Asks for a symbol of the hypervisor.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct XenpfSymdata {
@@ -281,7 +281,7 @@ pub struct XenpfSymdata {
     pub _pad0: [u8; 7],
 }
 
-/// `struct xenpf_ucode_revision`, see the header.
+/// Asks for a CPU's microcode revision.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct XenpfUcodeRevision {

@@ -27,7 +27,7 @@ numbers! {
     XEN_CPUPERF_SHARED_TYPE_ANY = 3;
 }
 
-/// `struct xen_processor_flags`, see the header.
+/// Flags of a processor's C-states.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct ProcessorFlags {
@@ -35,7 +35,7 @@ pub struct ProcessorFlags {
     pub bits: u32,
 }
 
-/// `struct xen_processor_power`, see the header.
+/// A processor's C-states.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct ProcessorPower {
@@ -45,7 +45,7 @@ pub struct ProcessorPower {
     pub states: u64,
 }
 
-/// `struct xen_pct_register`, see the header.
+/// A register that sets or tells P-states.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct PctRegister {
@@ -59,7 +59,7 @@ pub struct PctRegister {
     pub address: u64,
 }
 
-/// `struct xen_psd_package`, see the header.
+/// Which processors share P-states.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct PsdPackage {
@@ -70,7 +70,7 @@ pub struct PsdPackage {
     pub num_processors: u64,
 }
 
-/// `struct xen_processor_performance`, see the header.
+/// A processor's P-states.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct ProcessorPerformance {

@@ -31,7 +31,7 @@ numbers! {
 }
 
 numbers! {
-    /// A type of [`SysctlLockprofData::r#type`].
+    /// A type of [`SysctlLockprofData::type`].
     i32;
     LOCKPROF_TYPE_GLOBAL = 0;
     LOCKPROF_TYPE_PERDOM = 1;
@@ -103,7 +103,7 @@ pub struct SysctlTbufOp {
     pub _pad2: u32,
 }
 
-/// `struct xen_sysctl_perfc_desc`, see the header.
+/// One performance counter's name and number of values.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct SysctlPerfcDesc {
@@ -125,7 +125,7 @@ pub struct SysctlPerfcOp {
     pub val: u64,
 }
 
-/// `struct xen_sysctl_lockprof_data`, see the header.
+/// One lock's profile, ns.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct SysctlLockprofData {
@@ -207,7 +207,7 @@ pub struct SysctlPsrAlloc {
     pub u: [u32; 3],
 }
 
-/// `struct xen_livepatch_name`, see the header.
+/// A live patch's name.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct LivepatchName {
@@ -217,7 +217,7 @@ pub struct LivepatchName {
     pub pad: [u16; 3],
 }
 
-/// `struct xen_sysctl_livepatch_upload`, see the header.
+/// Uploads a live patch.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct SysctlLivepatchUpload {
@@ -227,7 +227,7 @@ pub struct SysctlLivepatchUpload {
     pub payload: u64,
 }
 
-/// `struct xen_sysctl_livepatch_list`, see the header.
+/// Lists live patches.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct SysctlLivepatchList {
@@ -249,7 +249,7 @@ pub struct SysctlLivepatchList {
     pub metadata_len: u64,
 }
 
-/// `struct xen_livepatch_status`, see the header.
+/// A live patch's state, and its last operation's error.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct LivepatchStatus {
@@ -257,7 +257,7 @@ pub struct LivepatchStatus {
     pub rc: i32,
 }
 
-/// `struct xen_sysctl_livepatch_get`, see the header.
+/// Asks for a live patch's state.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct SysctlLivepatchGet {
@@ -265,7 +265,7 @@ pub struct SysctlLivepatchGet {
     pub status: LivepatchStatus,
 }
 
-/// `struct xen_sysctl_livepatch_action`, see the header.
+/// Changes a live patch's state; timeout in ns.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct SysctlLivepatchAction {

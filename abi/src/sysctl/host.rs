@@ -241,14 +241,14 @@ pub struct SysctlPcitopoinfo {
     pub nodes: u64,
 }
 
-/// `struct xen_sysctl_cpu_levelling_caps`, see the header.
+/// What the host can hide of its features.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct SysctlCpuLevellingCaps {
     pub caps: u32,
 }
 
-/// `struct xen_sysctl_cpu_featureset`, see the header.
+/// Asks for a feature set; a null handle asks for its length, words.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct SysctlCpuFeatureset {
@@ -258,7 +258,7 @@ pub struct SysctlCpuFeatureset {
     pub features: u64,
 }
 
-/// `struct xen_sysctl_cpu_policy`, see the header.
+/// Asks for one of the host's CPU policies.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct SysctlCpuPolicy {

@@ -4,7 +4,7 @@ use crate::forms::{numbers, payload};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 numbers! {
-    /// A type of [`SysctlGetPmstat::r#type`].
+    /// A type of [`SysctlGetPmstat::type`].
     u32;
     PMSTAT_CATEGORY_MASK = 0xf0;
     PMSTAT_PX = 0x10;
@@ -72,7 +72,7 @@ numbers! {
     XEN_SYSCTL_CX_UNLIMITED = 0xffff_ffff;
 }
 
-/// `struct pm_px_stat`, see the header.
+/// Statistics of a CPU's P-states.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct PmPxStat {
@@ -87,7 +87,7 @@ pub struct PmPxStat {
     pub pt: u64,
 }
 
-/// `struct pm_cx_stat`, see the header.
+/// Statistics of a CPU's C-states.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct PmCxStat {
@@ -116,7 +116,7 @@ pub struct SysctlGetPmstat {
     pub u: [u64; 7],
 }
 
-/// `struct pm_px_val`, see the header.
+/// One P-state.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct PmPxVal {
@@ -125,14 +125,14 @@ pub struct PmPxVal {
     pub count: u64,
 }
 
-/// `struct xen_userspace`, see the header.
+/// The `userspace` governor's setting, kHz.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct Userspace {
     pub scaling_setspeed: u32,
 }
 
-/// `struct xen_ondemand`, see the header.
+/// The `ondemand` governor's settings.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct Ondemand {
@@ -154,7 +154,7 @@ pub struct GetCpufreqParaS {
     pub u: [u32; 4],
 }
 
-/// `struct xen_cppc_para`, see the header.
+/// A CPU's CPPC state.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct CppcPara {
@@ -170,7 +170,7 @@ pub struct CppcPara {
     pub activity_window: u32,
 }
 
-/// `struct xen_get_cpufreq_para`, see the header.
+/// Asks for a CPU's frequency settings, kHz.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct GetCpufreqPara {
@@ -194,14 +194,14 @@ pub struct GetCpufreqPara {
     pub _pad1: u32,
 }
 
-/// `struct xen_set_cpufreq_gov`, see the header.
+/// Chooses a governor.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct SetCpufreqGov {
     pub scaling_governor: [u8; 16],
 }
 
-/// `struct xen_set_cpufreq_para`, see the header.
+/// Sets one frequency parameter.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct SetCpufreqPara {
@@ -209,7 +209,7 @@ pub struct SetCpufreqPara {
     pub ctrl_value: u32,
 }
 
-/// `struct xen_set_cppc_para`, see the header.
+/// Sets CPPC parameters.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct SetCppcPara {

@@ -70,7 +70,7 @@ pub struct SysctlArinc653ScheduleSchedEntries {
     pub runtime: u64,
 }
 
-/// `struct xen_sysctl_arinc653_schedule`, see the header.
+/// A schedule of the ARINC 653 scheduler, ns.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct SysctlArinc653Schedule {
@@ -80,7 +80,7 @@ pub struct SysctlArinc653Schedule {
     pub sched_entries: [SysctlArinc653ScheduleSchedEntries; 64],
 }
 
-/// `struct xen_sysctl_credit_schedule`, see the header.
+/// Settings of the credit scheduler.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct SysctlCreditSchedule {
@@ -89,14 +89,14 @@ pub struct SysctlCreditSchedule {
     pub vcpu_migr_delay_us: u32,
 }
 
-/// `struct xen_sysctl_credit2_schedule`, see the header.
+/// Settings of the credit2 scheduler.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct SysctlCredit2Schedule {
     pub ratelimit_us: u32,
 }
 
-/// `struct xen_sysctl_sched_arinc653`, see the header.
+/// Settings of the ARINC 653 scheduler.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct SysctlSchedArinc653 {
