@@ -2,5 +2,10 @@
 //! together by `link.ld`.
 #![no_std]
 #![no_main]
+#![deny(unsafe_code)]
 
-use machine as _;
+machine::entry_point!(main);
+
+fn main(_handover: machine::boot::Handover) -> ! {
+    machine::power::halt()
+}

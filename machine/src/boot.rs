@@ -4,6 +4,7 @@
 //! from the loader's structures through checked reads, is bounded, and is copied here, so the
 //! loader's memory can be reused afterwards. Malformed input loses entries, never panics.
 
+pub mod early;
 pub mod memmap;
 pub mod multiboot1;
 pub mod multiboot2;
@@ -53,19 +54,91 @@ pub struct BootInfo {
     pub efi_system_table: Option<u64>,
 }
 
-/// What boot code gives to the policy's entry function.
+impl BootInfo {
+    /// Nothing known.
+    pub const fn new() -> Self {
+        BootInfo {
+            command_line: ArrayString::new_const(),
+            loader: ArrayString::new_const(),
+            memory: MemoryMap::new(),
+            modules: ArrayVec::new_const(),
+            modules_dropped: 0,
+            rsdp: None,
+            efi_system_table: None,
+        }
+    }
+}
+
+/// What boot code gives to the policy's main function.
 pub struct Handover {
     /// From the loader.
     pub info: &'static BootInfo,
     /// From the firmware's tables.
     pub platform: &'static crate::platform::Platform,
-    /// RAM that nothing uses: page-aligned, sorted, in bytes. Modules are not in it; their
-    /// memory can be freed when they have been read.
-    pub free: &'static [MemoryRange],
-    /// One past the highest machine frame that has a frame table entry.
-    pub frames_end: u64,
-    /// The loader's data and the image itself: RAM that is in use for good.
-    pub image: MemoryRange,
+    /// The machine's memory.
+    pub mem: crate::Mem,
+    /// All free frames. Modules' frames are not among them, see [`Handover::free_module`].
+    pub heap: crate::heap::Heap,
+    /// The boot CPU.
+    pub cpu: crate::Cpu,
+    /// CPUs that run, this one included; they are numbered from 0.
+    pub cpus: u32,
+    /// Modules given back, one bit each.
+    pub(crate) modules_freed: u32,
+}
+
+impl Handover {
+    /// Runs `f` on all other CPUs, each with its own [`crate::Cpu`]; they sleep until then. A
+    /// CPU whose `f` returns halts. Once; a second call changes nothing.
+    pub fn release_aps(&self, f: &'static (dyn Fn(crate::Cpu) + Sync)) {
+        crate::arch::imp::release_aps(f);
+    }
+
+    /// The contents of a module; empty when there is none, it was freed, or the loader put it
+    /// outside RAM.
+    pub fn module_bytes(&self, index: usize) -> &[u8] {
+        self.module_range(index).map_or(&[], |(module, _)| {
+            crate::arch::imp::boot_bytes(module.start, module.len)
+        })
+    }
+
+    /// Gives a module's memory back: the frames that are wholly its own, (first, one past the
+    /// last), for the caller to add to the heap.
+    pub fn free_module(&mut self, index: usize) -> Option<(crate::Mfn, crate::Mfn)> {
+        let (module, bit) = self.module_range(index)?;
+        let first = module.start.div_ceil(4096);
+        let end = module.start.saturating_add(module.len) >> 12;
+        self.modules_freed |= bit;
+        (first < end).then_some((crate::Mfn(first), crate::Mfn(end)))
+    }
+
+    fn module_range(&self, index: usize) -> Option<(&'static Module, u32)> {
+        let module = self.info.modules.get(index)?;
+        let bit = 1u32.checked_shl(index as u32)?;
+        let end = module.start.checked_add(module.len)?;
+        let inside = |r: &&MemoryRange| r.base <= module.start && end <= r.end();
+        let ram = self
+            .info
+            .memory
+            .ranges()
+            .iter()
+            .filter(|r| r.kind == MemoryKind::Ram);
+        (self.modules_freed & bit == 0 && ram.into_iter().any(|r| inside(&r)))
+            .then_some((module, bit))
+    }
+}
+
+/// Makes `$main`, a `fn(Handover) -> !`, what the boot code ends in. Used once, by the image.
+#[macro_export]
+macro_rules! entry_point {
+    ($main:path) => {
+        // The name is the link between the two crates; nothing else may define it.
+        #[allow(unsafe_code)]
+        #[unsafe(no_mangle)]
+        extern "Rust" fn xenios_main(handover: $crate::boot::Handover) -> ! {
+            $main(handover)
+        }
+    };
 }
 
 /// The text from `addr` to its zero byte, cut to `N` bytes; invalid UTF-8 becomes '?'.

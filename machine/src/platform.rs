@@ -91,6 +91,29 @@ pub struct Power {
     pub boot_flags: u16,
 }
 
+impl Power {
+    /// Nothing known.
+    pub const fn new() -> Self {
+        Power {
+            sci: 0,
+            pm1a_event: None,
+            pm1b_event: None,
+            pm1a_control: None,
+            pm1b_control: None,
+            pm_timer: None,
+            pm_timer_32bit: false,
+            reset: None,
+            reset_value: 0,
+            s5: None,
+            facs: 0,
+            smi_command: 0,
+            acpi_enable: 0,
+            century: 0,
+            boot_flags: 0,
+        }
+    }
+}
+
 /// A PCI segment's memory-mapped configuration space.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConfigSpace {
@@ -134,6 +157,24 @@ pub struct Platform {
 }
 
 impl Platform {
+    /// Nothing known.
+    pub const fn new() -> Self {
+        Platform {
+            rsdp: 0,
+            local_apic: 0,
+            has_8259: false,
+            cpus: ArrayVec::new_const(),
+            io_apics: ArrayVec::new_const(),
+            overrides: ArrayVec::new_const(),
+            nmi_sources: ArrayVec::new_const(),
+            nmi_lint: None,
+            power: Power::new(),
+            hpet: None,
+            config_spaces: ArrayVec::new_const(),
+            tables: ArrayVec::new_const(),
+        }
+    }
+
     /// The global system interrupt of an ISA interrupt, and its MADT flags.
     pub fn isa_gsi(&self, isa: u8) -> (u32, u16) {
         let over = self.overrides.iter().find(|o| o.isa == isa);

@@ -86,6 +86,14 @@ pub struct MemoryMap {
 }
 
 impl MemoryMap {
+    /// No range.
+    pub const fn new() -> Self {
+        MemoryMap {
+            ranges: ArrayVec::new_const(),
+            dropped: 0,
+        }
+    }
+
     /// Adds a range as the firmware says it. Empty and wrapping ranges are cut.
     pub fn push(&mut self, base: u64, len: u64, kind: MemoryKind) {
         let len = len.min(u64::MAX - base);

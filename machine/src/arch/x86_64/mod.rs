@@ -2,12 +2,26 @@
 //!
 //! State here is hardware's, so it may be static; everything else is passed.
 
+pub mod apic;
+pub mod clock;
+pub mod features;
+pub mod galloc;
 pub mod head;
 pub mod io;
+pub mod ioapic;
 pub mod layout;
+pub mod memory;
+pub mod mmio;
+pub mod paging;
 pub mod panic;
+mod pic;
+pub mod power;
+mod reference;
+pub mod rtc;
 pub mod serial;
+pub mod smp;
 pub mod start;
+mod symbols;
 
 pub mod area;
 pub mod cpu;
@@ -19,6 +33,8 @@ mod usercopy;
 pub use cpu::{Cpu, relax};
 pub use fpu::Fpu;
 pub use mem::MemArch;
+pub use smp::release as release_aps;
+pub use start::boot_bytes;
 
 /// Called before a lock of `level` is waited for; the order is checked on the simulated machine.
 #[inline(always)]

@@ -92,6 +92,11 @@ pub fn write(bytes: &[u8]) {
     }
 }
 
+/// Writes formatted text.
+pub fn write_fmt(args: core::fmt::Arguments<'_>) {
+    let _ = core::fmt::Write::write_fmt(&mut Serial, args);
+}
+
 /// A received byte, if there is one.
 pub fn read() -> Option<u8> {
     if !PRESENT.load(Ordering::Relaxed) {

@@ -1,0 +1,145 @@
+//! The hypervisor's own page tables.
+//!
+//! Why unsafe: writes page tables through the direct map. Owns the host's root table and the
+//! tables below it. Lock: `HOST`, taken for each mapping. Invariant: the L3 tables of slots
+//! 256 to 271 exist before any other CPU or guest runs, so an L4 that copied those slots stays
+//! complete; a present entry is never changed.
+
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use super::layout::{DIRECT_MAP_VA, END_SLOT, FIRST_SLOT};
+
+/// Bits of a page-table entry.
+#[allow(missing_docs)]
+pub mod flag {
+    pub const PRESENT: u64 = 1;
+    pub const WRITE: u64 = 1 << 1;
+    pub const USER: u64 = 1 << 2;
+    pub const UNCACHED: u64 = 3 << 3;
+    pub const ACCESSED_DIRTY: u64 = 3 << 5;
+    pub const LARGE: u64 = 1 << 7;
+    pub const GLOBAL: u64 = 1 << 8;
+    pub const NO_EXECUTE: u64 = 1 << 63;
+    /// Read-write data of the hypervisor.
+    pub const DATA: u64 = PRESENT | WRITE | ACCESSED_DIRTY | GLOBAL | NO_EXECUTE;
+    /// Read-only data of the hypervisor.
+    pub const CONST: u64 = PRESENT | ACCESSED_DIRTY | GLOBAL | NO_EXECUTE;
+    /// Code of the hypervisor.
+    pub const CODE: u64 = PRESENT | ACCESSED_DIRTY | GLOBAL;
+    /// Device registers.
+    pub const DEVICE: u64 = DATA | UNCACHED;
+}
+
+/// Bits of an entry that hold the address.
+const ADDRESS: u64 = 0x000f_ffff_ffff_f000;
+
+/// Machine address of the host's root table.
+static ROOT: AtomicU64 = AtomicU64::new(0);
+static HOST: spin::Mutex<()> = spin::Mutex::new(());
+
+/// The host's root table, as CR3 holds it. Zero before it is built.
+pub fn host_root() -> u64 {
+    ROOT.load(Ordering::Relaxed)
+}
+
+/// The entry of one of the hypervisor's L4 slots (256 to 271), the same in every L4.
+pub fn host_slot(slot: usize) -> u64 {
+    if !(FIRST_SLOT..END_SLOT).contains(&slot) || host_root() == 0 {
+        return 0;
+    }
+    entry(host_root(), slot as u64).load(Ordering::Relaxed)
+}
+
+/// Where new tables come from.
+pub trait TableSource {
+    /// Machine address of a zeroed page, reachable through the direct map.
+    fn table(&mut self) -> Option<u64>;
+}
+
+/// The entry `index` (its low nine bits) of the table at `table`.
+fn entry(table: u64, index: u64) -> &'static AtomicU64 {
+    let at = DIRECT_MAP_VA + (table & ADDRESS) + 8 * (index & 511);
+    // SAFETY: tables come from a `TableSource` and are never freed; the direct map covers them,
+    // and the index stays inside the page.
+    unsafe { &*(at as *const AtomicU64) }
+}
+
+/// Makes the root table with the L3 tables of all hypervisor slots. Call once.
+pub fn create_root(source: &mut dyn TableSource) -> Option<()> {
+    let root = source.table()?;
+    for slot in FIRST_SLOT..END_SLOT {
+        let user = if slot == FIRST_SLOT { flag::USER } else { 0 };
+        let bits = flag::PRESENT | flag::WRITE | flag::ACCESSED_DIRTY & 0x20 | user;
+        entry(root, slot as u64).store(source.table()? | bits, Ordering::Relaxed);
+    }
+    ROOT.store(root, Ordering::Relaxed);
+    Some(())
+}
+
+/// Maps `len` bytes at `va` to `pa`, all multiples of 4096, with the largest pages that fit
+/// (`gigabyte`: whether the CPU has 1 GiB pages). `bits` are the leaf's. `None` when tables
+/// run out or something else is mapped there already; what was mapped so far stays.
+pub fn map(
+    source: &mut dyn TableSource,
+    va: u64,
+    pa: u64,
+    len: u64,
+    bits: u64,
+    gigabyte: bool,
+) -> Option<()> {
+    let _guard = HOST.lock();
+    let mut done = 0;
+    while done < len {
+        let (va, pa, left) = (va + done, pa + done, len - done);
+        let fits = |size: u64| (va | pa) & (size - 1) == 0 && left >= size;
+        let leaf = match () {
+            () if gigabyte && fits(1 << 30) => 3,
+            () if fits(1 << 21) => 2,
+            () => 1,
+        };
+        let mut table = host_root();
+        for level in (leaf + 1..=4).rev() {
+            let slot = entry(table, va >> (12 + 9 * (level - 1)));
+            let old = slot.load(Ordering::Relaxed);
+            table = if old & flag::PRESENT == 0 {
+                let new = source.table()?;
+                let up = flag::PRESENT | flag::WRITE | 0x20 | bits & flag::USER;
+                slot.store(new | up, Ordering::Release);
+                new
+            } else if old & flag::LARGE != 0 && level < 4 {
+                return None;
+            } else {
+                old & ADDRESS
+            };
+        }
+        let slot = entry(table, va >> (12 + 9 * (leaf - 1)));
+        if slot.load(Ordering::Relaxed) & flag::PRESENT != 0 {
+            return None;
+        }
+        let large = if leaf > 1 { flag::LARGE } else { 0 };
+        slot.store(pa | bits | large, Ordering::Release);
+        done += 1 << (12 + 9 * (leaf - 1));
+    }
+    Some(())
+}
+
+/// What the host's tables make of `va`: the leaf entry and the machine address.
+pub fn translate(va: u64) -> Option<(u64, u64)> {
+    let mut table = host_root();
+    if table == 0 {
+        return None;
+    }
+    for level in (1..=4u64).rev() {
+        let shift = 12 + 9 * (level - 1);
+        let found = entry(table, va >> shift).load(Ordering::Relaxed);
+        if found & flag::PRESENT == 0 {
+            return None;
+        }
+        if level == 1 || level < 4 && found & flag::LARGE != 0 {
+            let mask = (1u64 << shift) - 1;
+            return Some((found, (found & ADDRESS & !mask) | (va & mask)));
+        }
+        table = found & ADDRESS;
+    }
+    None
+}
