@@ -77,11 +77,13 @@ pub fn alloc_unbound() -> Result<u32, Failure> {
     Ok(arg.port)
 }
 
-/// A pair of ports of this domain, bound to each other: (listener, connector).
+/// A pair of ports of this domain, bound to each other, with nothing pending on either:
+/// (listener, connector).
 pub fn pair() -> Result<(u32, u32), Failure> {
     let listener = alloc_unbound()?;
     let mut arg = EvtchnBindInterdomain { remote_dom: DOMID_SELF, remote_port: listener, ..Default::default() };
     crate::ok!(hypercall::evtchn(EVTCHNOP_bind_interdomain, &mut arg));
+    settle(arg.local_port);
     Ok((listener, arg.local_port))
 }
 

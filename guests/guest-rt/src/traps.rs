@@ -275,7 +275,7 @@ extern "C" fn handle(frame: &mut Frame) {
     frame.rsp = rsp;
     frame.cs = KERNEL_CS;
     frame.ss = KERNEL_SS;
-    frame.rflags &= !0x4_7500; // TF, DF, NT, IOPL, AC
+    frame.rflags &= !0x4_7700; // AC, NT, IOPL, DF, IF (events masked), TF
 }
 
 fn save(fault: &Fault) {

@@ -22,6 +22,18 @@ pub fn loopback() -> Outcome {
     Ok(())
 }
 
+pub fn bind_sets_pending() -> Outcome {
+    // What was sent before the binding may be lost, so binding raises the local end.
+    let listener = events::alloc_unbound()?;
+    let mut bind = EvtchnBindInterdomain { remote_dom: DOMID_SELF, remote_port: listener, ..Default::default() };
+    ok!(hypercall::evtchn(EVTCHNOP_bind_interdomain, &mut bind));
+    check!(pending(bind.local_port) && !pending(listener), "local {}, remote {}", pending(bind.local_port), pending(listener));
+    settle(bind.local_port);
+    ok!(close(listener));
+    ok!(close(bind.local_port));
+    Ok(())
+}
+
 pub fn mask() -> Outcome {
     let (a, b) = events::pair()?;
     settle(a);

@@ -8,20 +8,24 @@ use xen_abi::event_channel::*;
 
 pub fn fifo() -> Outcome {
     let (control, array) = (mem::alloc(), mem::alloc());
-    let mut init = EvtchnInitControl { control_gfn: control.pfn(), offset: 0, vcpu: 0, ..Default::default() };
-    init.control_gfn = control.mfn();
+    let mut init = EvtchnInitControl { control_gfn: control.mfn(), offset: 0, vcpu: 0, ..Default::default() };
     ok!(hypercall::evtchn(EVTCHNOP_init_control, &mut init));
     same!(init.link_bits, 17);
     ok!(hypercall::evtchn(EVTCHNOP_expand_array, &mut EvtchnExpandArray { array_gfn: array.mfn() }));
     let (a, b) = events::pair()?;
     let word = array.dword(a as usize);
     check!(word.load(SeqCst) >> EVTCHN_FIFO_MASKED & 1 == 0, "word {:#x} of a new port", word.load(SeqCst));
+    let queue = EVTCHN_FIFO_PRIORITY_DEFAULT as usize;
+    // Binding raised the local end; take it first.
+    same!(control.dword(2 + queue).load(SeqCst), b);
+    array.dword(b as usize).store(0, SeqCst);
+    control.dword(2 + queue).store(0, SeqCst);
+    control.dword(0).store(0, SeqCst);
     traps::upcall_pending().store(0, SeqCst);
     ok!(hypercall::send(b));
     let seen = word.load(SeqCst);
     check!(seen >> EVTCHN_FIFO_PENDING & 1 == 1 && seen >> EVTCHN_FIFO_LINKED & 1 == 1, "word {seen:#x} after send");
     check!(traps::upcall_pending().load(SeqCst) != 0, "no upcall");
-    let queue = EVTCHN_FIFO_PRIORITY_DEFAULT as usize;
     check!(control.dword(0).load(SeqCst) >> queue & 1 == 1, "ready {:#x}", control.dword(0).load(SeqCst));
     same!(control.dword(2 + queue).load(SeqCst), a);
     // The guest takes it: head, ready, linked and pending.

@@ -85,7 +85,7 @@ pub fn map() -> Outcome {
         host_addr: window.va(),
         flags: GNTMAP_host_map,
         r#ref: 31,
-        dom: DOMID_SELF,
+        dom: 0,
         ..Default::default()
     };
     same!(hypercall::grant(GNTTABOP_map_grant_ref, &mut map), Ok(0));

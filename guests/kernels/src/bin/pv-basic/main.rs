@@ -58,6 +58,7 @@ guest_rt::cases! { "pv-basic";
     "trap-iret-restores" => traps::iret,
     "int80-from-kernel" => traps::int80,
     "evtchn-loopback" => events::loopback,
+    "evtchn-bind-sets-pending" => events::bind_sets_pending,
     "evtchn-mask" => events::mask,
     "evtchn-unmask" => events::unmask,
     "evtchn-upcall" => events::upcall,

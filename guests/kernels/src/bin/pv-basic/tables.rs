@@ -12,10 +12,10 @@ pub fn update_va() -> Outcome {
     same!(a.get(3), 0xb0b);
     ok!(hypercall::update_va_mapping(a.va(), pte::entry(b.mfn(), pte::RO), UVMF_TLB_FLUSH));
     let fault = traps!(14, a.set(3, 1));
-    same!((fault.cr2, fault.error), (a.va() + 24, 7));
+    same!((fault.cr2, fault.error), (a.va() + 24, 3));
     ok!(hypercall::update_va_mapping(a.va(), 0, UVMF_INVLPG | UVMF_ALL));
     let fault = traps!(14, a.get(0));
-    same!((fault.cr2, fault.error), (a.va(), 4));
+    same!((fault.cr2, fault.error), (a.va(), 0));
     ok!(a.protect(true));
     same!(a.get(3), 0);
     Ok(())
