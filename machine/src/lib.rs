@@ -23,7 +23,6 @@ mod words;
 
 pub use addr::{Gfn, Mfn, PAGE_SHIFT, PAGE_SIZE};
 pub use arch::imp::Cpu;
-#[cfg(target_os = "none")]
 pub use arch::imp::{ioapic, power, rtc, serial as console};
 pub use cpu::{CpuApi, Exit, Fault};
 pub use cpumask::{AtomicCpuMask, CpuMask};

@@ -1,0 +1,564 @@
+//! The simulated processor: [`CpuApi`] for tests.
+//!
+//! Owned by one thread. What other CPUs may touch is in [`super::mem::PerCpu`].
+
+use super::guest::{self, GuestCpu, GuestOp, Left};
+use super::mem::{NEVER, Shared, lock, set_current};
+use super::std::collections::VecDeque;
+use super::walk::canonical;
+use super::{Fpu, order, sched};
+use crate::cpu::{CpuApi, Exit, Fault, Interrupt, SegBase, guest_va_ok};
+use crate::cpumask::CpuMask;
+use crate::frame::{Page, PageType};
+use crate::pv::{GDT_PAGES, PvState};
+use crate::regs::*;
+use crate::tlb::Flush;
+use core::marker::PhantomData;
+use core::sync::atomic::Ordering;
+
+/// Vector of the timer.
+pub const TIMER_VECTOR: u8 = 0xfa;
+/// Vector that asks a CPU to look at its work.
+pub const KICK_VECTOR: u8 = 0xfb;
+/// Vector of the console's serial line.
+pub const CONSOLE_VECTOR: u8 = 0xfc;
+/// Vector that asks for a TLB flush.
+pub const FLUSH_VECTOR: u8 = 0xfd;
+/// Vector of APIC errors.
+pub const ERROR_VECTOR: u8 = 0xfe;
+/// Vector of spurious interrupts.
+pub const SPURIOUS_VECTOR: u8 = 0xff;
+
+/// A long operation yields after this many nanoseconds.
+const BUDGET_NS: u64 = 500_000;
+/// Time that an entry takes, in nanoseconds.
+const ENTRY_NS: u64 = 1_000;
+/// Operations of a guest after which an entry ends with a spurious interrupt.
+const MAX_OPS: u32 = 100_000;
+
+/// A simulated CPU.
+pub struct Cpu {
+    machine: &'static Shared,
+    id: u32,
+    regs: GuestRegs,
+    root: Option<u64>,
+    script: VecDeque<GuestOp>,
+    cr2: u64,
+    exit_at: u64,
+    /// Calls of `work_pending` since the last exit.
+    asked: core::cell::Cell<u64>,
+    selectors: [u16; 4],
+    seg_base: [u64; 3],
+    gdt: [Option<u64>; GDT_PAGES],
+    ldt_entries: u32,
+    debug: [u64; 8],
+    task_switched: bool,
+    xcr0: u64,
+    fpu: Option<Fpu>,
+    _here: PhantomData<*mut ()>,
+}
+
+impl Cpu {
+    pub(super) fn new(machine: &'static Shared, id: u32) -> Cpu {
+        set_current(machine);
+        let taken = machine.cpus[id as usize].taken.swap(true, Ordering::AcqRel);
+        assert!(!taken, "CPU {id} is in somebody's hands");
+        let mut debug = [0; 8];
+        (debug[6], debug[7]) = (0xffff_0ff0, 0x400);
+        Cpu {
+            machine,
+            id,
+            regs: GuestRegs::default(),
+            root: None,
+            script: VecDeque::new(),
+            cr2: 0,
+            exit_at: machine.now(),
+            asked: core::cell::Cell::new(0),
+            selectors: [0; 4],
+            seg_base: [0; 3],
+            gdt: [None; GDT_PAGES],
+            ldt_entries: 0,
+            debug,
+            task_switched: false,
+            xcr0: 1,
+            fpu: None,
+            _here: PhantomData,
+        }
+    }
+
+    /// Adds operations that guests on this CPU carry out where no program stands.
+    pub fn script(&mut self, ops: impl IntoIterator<Item = GuestOp>) {
+        self.script.extend(ops);
+    }
+
+    /// Operations of the script that are still to be carried out.
+    pub fn script_left(&self) -> usize {
+        self.script.len()
+    }
+
+    /// Root frame in use, if a guest's tables are loaded.
+    pub fn root(&self) -> Option<u64> {
+        self.root
+    }
+
+    /// Frame mapped at a page of the GDT.
+    pub fn gdt_frame(&self, slot: usize) -> Option<u64> {
+        self.gdt.get(slot).copied().flatten()
+    }
+
+    /// Descriptors of the LDT.
+    pub fn ldt_entries(&self) -> u32 {
+        self.ldt_entries
+    }
+
+    /// CR0.TS.
+    pub fn task_switched(&self) -> bool {
+        self.task_switched
+    }
+
+    fn per(&self) -> &'static super::mem::PerCpu {
+        &self.machine.cpus[self.id as usize]
+    }
+
+    /// The interrupt that would be taken now.
+    fn pending(&self) -> Option<u8> {
+        let per = self.per();
+        if self.machine.tlb.requested(self.id) {
+            Some(FLUSH_VECTOR)
+        } else if per.kicked.load(Ordering::Acquire) {
+            Some(KICK_VECTOR)
+        } else if per.deadline.load(Ordering::Relaxed) <= self.machine.now() {
+            Some(TIMER_VECTOR)
+        } else {
+            lock(&per.irqs).front().copied()
+        }
+    }
+
+    fn left(&mut self, vector: u32, error: u32, exit: Exit) -> Exit {
+        self.regs.vector = vector;
+        self.regs.error = error;
+        self.exit_at = self.machine.now();
+        self.asked.set(0);
+        exit
+    }
+
+    fn interrupted(&mut self, vector: u8) -> Exit {
+        self.left(vector.into(), 0, Exit::Interrupt(vector))
+    }
+
+    /// Whether IRET would take the frame.
+    fn frame_loads(&self) -> bool {
+        let (cs, ss) = (self.regs.cs, self.regs.ss);
+        // SYSRET ignores the selectors.
+        let selectors =
+            self.regs.vector == VECTOR_SYSCALL || cs & 0xfff8 != 0 && cs & 3 == 3 && ss & 3 == 3;
+        selectors && canonical(self.regs.rip)
+    }
+
+    /// The guest's next operation, if it has any.
+    fn next_op(&mut self) -> Option<GuestOp> {
+        let program = lock(&self.machine.programs).get(&self.regs.rip).cloned();
+        let op = program.and_then(|program| {
+            let mut guest = GuestCpu {
+                regs: &mut self.regs,
+                cpu: self.id,
+                now: self.machine.now(),
+                machine: self.machine,
+                root: self.root,
+            };
+            lock(&program)(&mut guest)
+        });
+        op.or_else(|| self.script.pop_front())
+    }
+
+    /// Carries out one operation; how it left the guest, if it did.
+    fn perform(&mut self, op: GuestOp) -> Option<Exit> {
+        let mut guest = GuestCpu {
+            regs: &mut self.regs,
+            cpu: self.id,
+            now: self.machine.now(),
+            machine: self.machine,
+            root: self.root,
+        };
+        Some(match guest::perform(&mut guest, op) {
+            Left::Stayed => return None,
+            Left::Syscall => self.left(VECTOR_SYSCALL, 0, Exit::Syscall),
+            Left::Syscall32 => self.left(0x101, 0, Exit::Syscall32),
+            Left::Trap { vector, error: _ } if vector >= 32 => self.interrupted(vector),
+            Left::Trap { vector, error } => {
+                self.left(vector.into(), error, Exit::Exception(vector))
+            }
+            Left::Fault(fault) => {
+                self.cr2 = fault.addr;
+                self.left(14, fault.error, Exit::Exception(14))
+            }
+        })
+    }
+
+    fn copy_fault(va: u64) -> Fault {
+        Fault { addr: va }
+    }
+}
+
+impl Drop for Cpu {
+    fn drop(&mut self) {
+        let (machine, id) = (self.machine, self.id);
+        machine
+            .tlb
+            .answer(id, |what| machine.do_flush(id, what, true));
+        self.per().taken.store(false, Ordering::Release);
+    }
+}
+
+impl CpuApi for Cpu {
+    fn id(&self) -> u32 {
+        self.id
+    }
+
+    fn regs(&self) -> &GuestRegs {
+        &self.regs
+    }
+
+    fn regs_mut(&mut self) -> &mut GuestRegs {
+        &mut self.regs
+    }
+
+    fn enter(&mut self) -> Exit {
+        order::none_held();
+        sched::progress();
+        sched::point();
+        self.machine.advance(ENTRY_NS);
+        if !self.frame_loads() {
+            return self.left(VECTOR_IRET_FAULT, 0, Exit::IretFault);
+        }
+        for _ in 0..MAX_OPS {
+            if let Some(vector) = self.pending() {
+                return self.interrupted(vector);
+            }
+            match self.next_op() {
+                Some(op) => {
+                    if let Some(exit) = self.perform(op) {
+                        return exit;
+                    }
+                }
+                // The guest only waits now: so does the clock, for this CPU's timer.
+                None => {
+                    let deadline = self.per().deadline.load(Ordering::Relaxed);
+                    if sched::in_run() || deadline == NEVER {
+                        break;
+                    }
+                    self.machine.clock.fetch_max(deadline, Ordering::Relaxed);
+                }
+            }
+        }
+        self.interrupted(SPURIOUS_VECTOR)
+    }
+
+    fn idle(&mut self) -> Option<u8> {
+        order::none_held();
+        sched::progress();
+        let machine = self.machine;
+        self.per().idle.store(true, Ordering::Release);
+        let woken = loop {
+            if let Some(vector) = self.pending() {
+                break Some(vector);
+            }
+            let busy = |id: usize| {
+                !machine.cpus[id].idle.load(Ordering::Acquire) && sched::runs(id as u32)
+            };
+            if (0..machine.cpus.len()).any(|id| id != self.id as usize && busy(id)) {
+                sched::relax();
+                continue;
+            }
+            // Nobody does anything: time goes on to the next deadline, in a run anybody's.
+            let own = self.per().deadline.load(Ordering::Relaxed);
+            let all = machine
+                .cpus
+                .iter()
+                .enumerate()
+                .filter(|(id, _)| sched::runs(*id as u32));
+            let first = all
+                .map(|(_, per)| per.deadline.load(Ordering::Relaxed))
+                .min();
+            let next = if sched::in_run() {
+                first.unwrap_or(own)
+            } else {
+                own
+            };
+            if next == NEVER {
+                break None;
+            }
+            machine.clock.fetch_max(next, Ordering::Relaxed);
+            if own > next {
+                sched::relax();
+            }
+        };
+        self.per().idle.store(false, Ordering::Release);
+        self.exit_at = machine.now();
+        self.asked.set(0);
+        // On metal the interrupt is taken in the instant of waking; the policy acknowledges it.
+        woken
+    }
+
+    fn now(&self) -> u64 {
+        self.machine.now()
+    }
+
+    fn tsc(&self) -> u64 {
+        self.machine.now()
+    }
+
+    fn tsc_scale(&self) -> (u32, i8, u64) {
+        // 1 GHz: (tsc << 1) * 2^31 >> 32.
+        (1 << 31, 1, 1_000_000)
+    }
+
+    fn set_timer(&mut self, deadline: Option<u64>) {
+        self.per()
+            .deadline
+            .store(deadline.unwrap_or(NEVER), Ordering::Relaxed);
+    }
+
+    fn kick(&self, cpu: u32) {
+        if let Some(per) = self.machine.cpus.get(cpu as usize) {
+            per.kicked.store(true, Ordering::Release);
+        }
+        sched::point();
+    }
+
+    fn work_pending(&self) -> bool {
+        self.asked.set(self.asked.get() + 1);
+        self.machine.tlb.requested(self.id)
+            || self.per().kicked.load(Ordering::Acquire)
+            || self.machine.now() - self.exit_at > BUDGET_NS
+            || self.asked.get() >= self.machine.patience.load(Ordering::Relaxed)
+    }
+
+    fn ack(&mut self, vector: u8) -> Interrupt {
+        match vector {
+            TIMER_VECTOR => {
+                self.set_timer(None);
+                Interrupt::Timer
+            }
+            KICK_VECTOR => {
+                self.per().kicked.store(false, Ordering::Release);
+                Interrupt::Kick
+            }
+            FLUSH_VECTOR => {
+                let (machine, id) = (self.machine, self.id);
+                machine
+                    .tlb
+                    .answer(id, |what| machine.do_flush(id, what, true));
+                Interrupt::Flush
+            }
+            SPURIOUS_VECTOR | ERROR_VECTOR => Interrupt::Spurious,
+            _ => {
+                let mut irqs = lock(&self.per().irqs);
+                if let Some(at) = irqs.iter().position(|v| *v == vector) {
+                    irqs.remove(at);
+                }
+                match vector {
+                    CONSOLE_VECTOR => Interrupt::Console,
+                    _ => Interrupt::Device(vector),
+                }
+            }
+        }
+    }
+
+    fn eoi(&mut self) {
+        self.per().eois.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn take_nmi(&mut self) -> bool {
+        self.per().nmi.swap(false, Ordering::Relaxed)
+    }
+
+    fn flush_local(&mut self, what: Flush) {
+        self.machine.do_flush(self.id, what, false);
+    }
+
+    fn flush(&mut self, mask: &CpuMask, what: Flush) {
+        let machine = self.machine;
+        let mut running = CpuMask::EMPTY;
+        for cpu in mask.iter() {
+            if cpu == self.id {
+                machine.do_flush(cpu, what, false);
+            } else if sched::runs(cpu) {
+                running.set(cpu);
+            } else {
+                machine.do_flush(cpu, what, true);
+            }
+        }
+        // The request itself is the interrupt: `pending` looks at it.
+        machine.tlb.request(&running, what, |_| {}, sched::relax);
+        sched::point();
+    }
+
+    fn flush_since(&mut self, mask: &CpuMask, stamp: u32) {
+        let need = self.machine.tlb.need_flush(mask, stamp);
+        self.flush(&need, Flush::All);
+    }
+
+    fn load_pv(&mut self, state: &PvState) {
+        for (slot, frame) in state.gdt.iter().enumerate() {
+            self.set_gdt_frame(slot, frame.as_ref());
+        }
+        self.set_ldt(&state.ldt, state.ldt_entries);
+        self.flush_local(Flush::All);
+        self.selectors = state.selectors;
+        self.seg_base = [state.fs_base, state.gs_base, state.other_gs_base];
+        self.fpu = Some(state.fpu.clone());
+        self.xcr0 = state.fpu.xcr0;
+        self.task_switched = state.task_switched;
+        self.debug[..4].copy_from_slice(&state.debug_addr);
+        (self.debug[6], self.debug[7]) = (state.dr6, state.dr7);
+        self.regs = state.regs;
+        self.regs.cs |= 3;
+        self.regs.ss |= 3;
+    }
+
+    fn save_pv(&mut self, state: &mut PvState) {
+        state.regs = self.regs;
+        state.selectors = self.selectors;
+        [state.fs_base, state.gs_base, state.other_gs_base] = self.seg_base;
+        if let Some(fpu) = self.fpu.take() {
+            state.fpu = fpu;
+        }
+        state.fpu.xcr0 = self.xcr0;
+        self.debug[7] = 0x400;
+        self.clear_data_selectors();
+    }
+
+    fn set_root(&mut self, root: &Page) -> bool {
+        if !root.info().is_validated(PageType::L4) {
+            return false;
+        }
+        self.root = Some(root.mfn().0);
+        lock(&self.per().tlb).root_loaded();
+        true
+    }
+
+    fn unset_root(&mut self) {
+        self.root = None;
+        self.flush_local(Flush::All);
+    }
+
+    fn set_gdt_frame(&mut self, slot: usize, frame: Option<&Page>) {
+        if let Some(entry) = self.gdt.get_mut(slot) {
+            *entry = frame.map(|page| page.mfn().0);
+        }
+    }
+
+    fn set_ldt(&mut self, frames: &[Page], entries: u32) {
+        self.ldt_entries = entries.min(frames.len() as u32 * 512);
+    }
+
+    fn swap_gs(&mut self) {
+        self.seg_base.swap(1, 2);
+    }
+
+    fn set_seg_base(&mut self, which: SegBase, base: u64) -> bool {
+        if canonical(base) {
+            self.seg_base[which as usize] = base;
+        }
+        canonical(base)
+    }
+
+    fn seg_base(&self, which: SegBase) -> u64 {
+        self.seg_base[which as usize]
+    }
+
+    fn set_user_gs_selector(&mut self, sel: u16) {
+        // Loading a selector also loads its base, which is zero for flat segments.
+        self.selectors[3] = sel;
+        self.seg_base[SegBase::OtherGs as usize] = 0;
+    }
+
+    fn data_selectors(&self) -> [u16; 4] {
+        self.selectors
+    }
+
+    fn clear_data_selectors(&mut self) {
+        self.selectors = [0; 4];
+    }
+
+    fn set_task_switched(&mut self, on: bool) {
+        self.task_switched = on;
+    }
+
+    fn set_debug_reg(&mut self, index: usize, value: u64) {
+        if let Some(reg) = self.debug.get_mut(index) {
+            *reg = value;
+        }
+    }
+
+    fn debug_reg(&self, index: usize) -> u64 {
+        self.debug.get(index).copied().unwrap_or_default()
+    }
+
+    fn cr2(&self) -> u64 {
+        self.cr2
+    }
+
+    fn set_xcr0(&mut self, value: u64) -> bool {
+        let leaf = self.cpuid(0xd, 0);
+        let known = u64::from(leaf[3]) << 32 | u64::from(leaf[0]);
+        // x87 always, and AVX only with SSE.
+        let ok = value & 1 != 0 && value & !known == 0 && value & 6 != 4;
+        if ok {
+            self.xcr0 = value;
+        }
+        ok
+    }
+
+    fn xcr0(&self) -> u64 {
+        self.xcr0
+    }
+
+    fn control_regs(&self) -> (u64, u64) {
+        (
+            0x8005_0033 | u64::from(self.task_switched) << 3,
+            0x0035_06e0,
+        )
+    }
+
+    fn cpuid(&self, leaf: u32, subleaf: u32) -> [u32; 4] {
+        lock(&self.machine.devices).cpuid(leaf, subleaf)
+    }
+
+    fn rdmsr(&self, msr: u32) -> Option<u64> {
+        lock(&self.machine.devices).msrs.get(&msr).copied()
+    }
+
+    fn wrmsr(&mut self, msr: u32, value: u64) -> bool {
+        lock(&self.machine.devices)
+            .msrs
+            .get_mut(&msr)
+            .map(|v| *v = value)
+            .is_some()
+    }
+
+    fn port_in(&mut self, port: u16, bytes: u8) -> u32 {
+        lock(&self.machine.devices).port_in(port, bytes)
+    }
+
+    fn port_out(&mut self, port: u16, bytes: u8, value: u32) {
+        lock(&self.machine.devices).port_out(port, bytes, value);
+    }
+
+    fn wbinvd(&mut self) {}
+
+    fn read_guest(&mut self, va: u64, buf: &mut [u8]) -> Result<(), Fault> {
+        if !guest_va_ok(va, buf.len()) {
+            return Err(Cpu::copy_fault(va));
+        }
+        guest::read(self.machine, self.id, self.root, va, buf).map_err(|f| Cpu::copy_fault(f.addr))
+    }
+
+    fn write_guest(&mut self, va: u64, buf: &[u8]) -> Result<(), Fault> {
+        if !guest_va_ok(va, buf.len()) {
+            return Err(Cpu::copy_fault(va));
+        }
+        guest::write(self.machine, self.id, self.root, va, buf).map_err(|f| Cpu::copy_fault(f.addr))
+    }
+}

@@ -1,0 +1,79 @@
+//! Ports, model-specific registers and CPUID as tables, and the state of the few devices.
+
+use super::ioapic::RouteEntry;
+use super::rtc;
+use super::std::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
+
+/// The tables. A port that is not in its table reads as all ones and takes writes; a register
+/// that is not in its table faults.
+pub(super) struct Devices {
+    pub ports: BTreeMap<u16, u32>,
+    pub port_writes: Vec<(u16, u8, u32)>,
+    pub msrs: BTreeMap<u32, u64>,
+    pub cpuid: BTreeMap<(u32, u32), [u32; 4]>,
+    pub routes: BTreeMap<u32, RouteEntry>,
+    pub console_out: Vec<u8>,
+    pub console_in: VecDeque<u8>,
+    /// Seconds since 1970 when the machine's clock stood at zero.
+    pub rtc_at_boot: u64,
+}
+
+const EFER: u32 = 0xc000_0080;
+
+impl Devices {
+    pub fn new() -> Devices {
+        let mut cpuid = BTreeMap::new();
+        // A plain 64-bit processor: "GenuineIntel", family 6, with XSAVE, SMEP, SMAP, FSGSBASE.
+        cpuid.insert((0, 0), [0xd, 0x756e_6547, 0x6c65_746e, 0x4965_6e69]);
+        cpuid.insert((1, 0), [0x0006_0fb1, 0x0001_0800, 0x8e98_2201, 0x078b_fbfd]);
+        cpuid.insert((7, 0), [0, 0x0018_0081, 0, 0]);
+        cpuid.insert((0xd, 0), [7, 832, 832, 0]);
+        cpuid.insert((0xd, 2), [256, 576, 0, 0]);
+        cpuid.insert((0x8000_0000, 0), [0x8000_0008, 0, 0, 0]);
+        cpuid.insert((0x8000_0001, 0), [0, 0, 0x21, 0x2c10_0800]);
+        cpuid.insert((0x8000_0008, 0), [0x3028, 0, 0, 0]);
+        let msrs = BTreeMap::from([
+            (EFER, 0xd01),
+            (0x1b, 0xfee0_0900),
+            (0x277, 0x0500_0107_0406),
+        ]);
+        Devices {
+            ports: BTreeMap::new(),
+            port_writes: Vec::new(),
+            msrs,
+            cpuid,
+            routes: BTreeMap::new(),
+            console_out: Vec::new(),
+            console_in: VecDeque::new(),
+            rtc_at_boot: rtc::START,
+        }
+    }
+
+    pub fn port_in(&self, port: u16, bytes: u8) -> u32 {
+        let mask = size_mask(bytes);
+        self.ports.get(&port).map_or(mask, |value| value & mask)
+    }
+
+    pub fn port_out(&mut self, port: u16, bytes: u8, value: u32) {
+        self.port_writes
+            .push((port, bytes, value & size_mask(bytes)));
+    }
+
+    pub fn cpuid(&self, leaf: u32, subleaf: u32) -> [u32; 4] {
+        let exact = self.cpuid.get(&(leaf, subleaf));
+        let plain = || match leaf {
+            4 | 7 | 0xb | 0xd => None,
+            _ => self.cpuid.get(&(leaf, 0)),
+        };
+        exact.or_else(plain).copied().unwrap_or_default()
+    }
+}
+
+fn size_mask(bytes: u8) -> u32 {
+    match bytes {
+        1 => 0xff,
+        2 => 0xffff,
+        _ => u32::MAX,
+    }
+}

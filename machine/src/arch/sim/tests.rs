@@ -1,0 +1,1 @@
+//! Tests of the simulated machine, and on it of the portable modules.
