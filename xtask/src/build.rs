@@ -35,19 +35,30 @@ pub fn guests() -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// The guest kernels there are: one for each file in `guests/kernels/src/bin`.
+/// The guest kernels there are: one for each file or folder in `guests/kernels/src/bin`.
 pub fn guest_names() -> Result<Vec<String>> {
     let dir = paths::root().join("guests/kernels/src/bin");
     let mut names: Vec<String> = fs::read_dir(&dir)
         .with_context(|| format!("cannot read {}", dir.display()))?
         .flatten()
-        .filter_map(|entry| Some(entry.file_name().to_str()?.strip_suffix(".rs")?.to_owned()))
+        .filter_map(|entry| kernel_name(&entry.path()))
         .collect();
     names.sort();
     if names.is_empty() {
         bail!("no guest kernels in {}", dir.display());
     }
     Ok(names)
+}
+
+/// The kernel that `path` is the source of: `NAME.rs`, or `NAME/` with a `main.rs`.
+fn kernel_name(path: &Path) -> Option<String> {
+    let single = path.extension().is_some_and(|ext| ext == "rs");
+    let name = if single || path.join("main.rs").exists() {
+        path.file_stem()
+    } else {
+        None
+    };
+    Some(name?.to_str()?.to_owned())
 }
 
 /// Runs cargo for bare metal; returns where the binaries are.

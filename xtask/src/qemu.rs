@@ -75,6 +75,8 @@ pub struct Machine {
     pub cpu: String,
     /// Further arguments, as they are.
     pub extra: Vec<String>,
+    /// The text of the last line, where the guest cannot power the machine off.
+    pub until: Option<&'static str>,
 }
 
 /// The CPU every test uses: all that TCG has, less what it gets wrong.
@@ -92,6 +94,7 @@ impl Machine {
             icount: false,
             cpu: CPU.to_owned(),
             extra: Vec::new(),
+            until: None,
         }
     }
 
@@ -209,6 +212,8 @@ fn joined(before: &str, path: &Path, after: &str) -> OsString {
 pub enum End {
     /// QEMU ended by itself: the guest powered off or reset.
     Exited,
+    /// The last line that was waited for came, and QEMU was stopped.
+    Stopped,
     /// The deadline passed.
     TimedOut,
     /// The console showed a crash: this line.
@@ -244,8 +249,8 @@ const CRASHES: [&str; 8] = [
     "Hardware Dom0 crashed",
 ];
 
-/// How long a crashed machine may go on printing.
-const LAST_WORDS: Duration = Duration::from_secs(3);
+/// How long a machine may go on printing after a crash or its last line.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Runs `machine` to its end, at most `limit`; the console goes to `log` and, if `echo`, to
 /// standard output as it comes.
@@ -267,6 +272,7 @@ pub fn watch(machine: &Machine, limit: Duration, log: &Path, echo: bool) -> Resu
     let mut deadline = Instant::now() + limit;
     let mut lines = Vec::new();
     let mut crash = None;
+    let mut stopped = false;
     let timed_out = loop {
         match receiver.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             Ok(line) => {
@@ -278,13 +284,20 @@ pub fn watch(machine: &Machine, limit: Duration, log: &Path, echo: bool) -> Resu
                     crash = Some(line.clone());
                     deadline = deadline.min(Instant::now() + LAST_WORDS);
                 }
+                if !stopped && machine.until.is_some_and(|text| line.contains(text)) {
+                    stopped = true;
+                    deadline = deadline.min(Instant::now() + LAST_WORDS);
+                }
                 lines.push(line);
             }
             Err(RecvTimeoutError::Timeout) => break true,
             Err(RecvTimeoutError::Disconnected) => break false,
         }
     };
-    let end = finish(&mut child, timed_out, crash)?;
+    let end = match finish(&mut child, timed_out, crash)? {
+        End::TimedOut if stopped => End::Stopped,
+        end => end,
+    };
     Ok(Run { lines, end })
 }
 

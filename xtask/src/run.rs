@@ -185,10 +185,10 @@ pub fn verdict(run: &Run) -> Result<()> {
         (End::Crashed(line), _) => bail!("crashed: {line}"),
         (End::Failed(why), _) => bail!("{why}: {last}"),
         (_, Some(said)) if said != "PASS" => bail!("dom0 says: {said}"),
-        (End::TimedOut, Some(_)) => {
+        (End::TimedOut | End::Stopped, Some(_)) => {
             bail!("dom0 passed but did not power off in time; last line: {last}")
         }
-        (End::TimedOut, None) => bail!("no result in time; last line: {last}"),
+        (End::TimedOut | End::Stopped, None) => bail!("no result in time; last line: {last}"),
         (End::Exited, _) => {
             bail!("the machine went off or was reset before dom0 gave a result; last line: {last}")
         }

@@ -55,11 +55,6 @@ pub const STEPS: &[Step] = &[
     step("build-image", true, Kind::Image),
     step("build-guests", true, Kind::Guests),
     step(
-        "guest-pv-hello",
-        false,
-        Kind::Guest("pv-hello", guest::Trial::ONE),
-    ),
-    step(
         "guest-pv-basic",
         false,
         Kind::Guest("pv-basic", guest::Trial::ONE),
