@@ -1,0 +1,326 @@
+//! Every option by name, and what becomes of it: the list behind the documentation too.
+
+use super::value::{Parsed, Value, number, size};
+use super::{Options, console, cpu, dom0, reboot};
+use alloc::string::ToString;
+
+/// What an option does.
+#[derive(Clone, Copy, Debug)]
+pub enum Status {
+    /// It is parsed into [`Options`].
+    Implemented(Apply),
+    /// It is one of Xen's that has no effect here, and why.
+    Ignored(&'static str),
+    /// It means nothing by design.
+    Silent,
+}
+
+/// Parses a value into the options. Not to be named elsewhere.
+#[derive(Clone, Copy, Debug)]
+pub struct Apply(for<'a> fn(&mut Options, Value<'a>) -> Parsed);
+
+impl Apply {
+    pub(super) fn call(self, options: &mut Options, value: Value<'_>) -> Parsed {
+        (self.0)(options, value)
+    }
+}
+
+/// An option that is obeyed.
+const fn does(apply: for<'a> fn(&mut Options, Value<'a>) -> Parsed) -> Status {
+    Status::Implemented(Apply(apply))
+}
+
+/// An option that sets one flag.
+macro_rules! flag {
+    ($field:ident) => {
+        does(|options, value| {
+            options.$field = value.boolean()?;
+            Ok(())
+        })
+    };
+}
+
+const DEBUGGING: Status = Status::Ignored("this debugging aid does not exist here");
+const POWER: Status = Status::Ignored("power management is left to the firmware and the CPU");
+const HVM: Status = Status::Ignored("hardware virtual machines are not supported yet");
+const IOMMU: Status = Status::Ignored("the IOMMU is not used yet");
+const SCHED: Status = Status::Ignored("the scheduler cannot be tuned yet");
+const MCE: Status = Status::Ignored("machine checks are reported and fatal");
+const NUMA: Status = Status::Ignored("memory is treated as one node");
+const VIDEO: Status = Status::Ignored("the screen keeps the boot loader's mode");
+const KEXEC: Status = Status::Ignored("a crash kernel is not supported yet");
+const HARDWARE: Status = Status::Ignored("the hardware is used as its tables describe it");
+const GRANTS: Status = Status::Ignored("limits are the built-in ones");
+const CPUID: Status = Status::Ignored("guests see what the CPU has");
+const DOM0: Status = Status::Ignored("dom0 cannot be restricted this way yet");
+
+/// All options, by name.
+pub const STATUS: &[(&str, Status)] = &[
+    ("apic_verbosity", does(cpu::apic_verbosity)),
+    ("clocksource", does(clocksource)),
+    ("com1", does(console::com1)),
+    ("com2", does(console::com2)),
+    ("conring_size", does(conring_size)),
+    ("console", does(console::console)),
+    ("console_to_ring", flag!(console_to_ring)),
+    ("conswitch", does(console::conswitch)),
+    ("cpuinfo", flag!(cpuinfo)),
+    ("dom0", does(dom0::dom0)),
+    ("dom0_max_vcpus", does(dom0::dom0_max_vcpus)),
+    ("dom0_mem", does(dom0::dom0_mem)),
+    ("dom0_vcpus_pin", flag!(dom0_vcpus_pin)),
+    ("guest_loglvl", does(console::guest_loglvl)),
+    ("loglvl", does(console::loglvl)),
+    ("maxcpus", does(maxcpus)),
+    ("mem", does(mem)),
+    ("noreboot", flag!(noreboot)),
+    ("nosmp", does(nosmp)),
+    ("reboot", does(reboot::reboot)),
+    ("smap", flag!(smap)),
+    ("smep", flag!(smep)),
+    ("spec-ctrl", does(cpu::spec_ctrl)),
+    ("sync_console", flag!(sync_console)),
+    ("x2apic", flag!(x2apic)),
+    ("xpti", does(cpu::xpti)),
+    // GRUB's stand-in for an empty line.
+    ("placeholder", Status::Silent),
+    ("acpi", HARDWARE),
+    ("acpi_skip_timer_override", HARDWARE),
+    ("acpi_sleep", POWER),
+    ("allow_unsafe", HARDWARE),
+    ("altp2m", HVM),
+    ("apic", HARDWARE),
+    ("apicv", HVM),
+    ("argo", Status::Ignored("Argo is not supported")),
+    ("asid", HVM),
+    ("async-show-all", DEBUGGING),
+    ("ats", IOMMU),
+    ("availmem", Status::Ignored("use mem=")),
+    ("badpage", HARDWARE),
+    (
+        "bootscrub",
+        Status::Ignored("memory is cleared when it is given out"),
+    ),
+    (
+        "bootscrub_chunk",
+        Status::Ignored("memory is cleared when it is given out"),
+    ),
+    ("buddy-alloc-size", HARDWARE),
+    (
+        "cet",
+        Status::Ignored("shadow stacks and branch tracking are not used yet"),
+    ),
+    ("cmci-threshold", MCE),
+    ("cmos-rtc-probe", HARDWARE),
+    (
+        "console_timestamps",
+        Status::Ignored("messages carry no time yet"),
+    ),
+    ("core_parking", POWER),
+    ("cpufreq", POWER),
+    ("cpuid", CPUID),
+    ("cpuid_mask_cpu", CPUID),
+    ("cpuidle", POWER),
+    ("crashinfo_maxaddr", KEXEC),
+    ("crashkernel", KEXEC),
+    ("dbgp", DEBUGGING),
+    ("debug_stack_lines", DEBUGGING),
+    ("debugtrace", DEBUGGING),
+    (
+        "dit",
+        Status::Ignored("data-independent timing is not switched yet"),
+    ),
+    ("dma_bits", HARDWARE),
+    ("dom0-cpuid", CPUID),
+    ("dom0-iommu", IOMMU),
+    ("dom0_ioports_disable", DOM0),
+    ("dom0_nodes", NUMA),
+    ("e820-mtrr-clip", HARDWARE),
+    ("e820-verbose", DEBUGGING),
+    (
+        "edd",
+        Status::Ignored("the firmware's disk data are not read"),
+    ),
+    ("edid", VIDEO),
+    ("efi", HARDWARE),
+    ("ept", HVM),
+    ("ext_regions", HVM),
+    ("extra_guest_irqs", GRANTS),
+    ("fatal_mce", MCE),
+    ("font", VIDEO),
+    ("gdb", DEBUGGING),
+    ("global-pages", Status::Ignored("chosen by the CPU")),
+    ("gnttab", GRANTS),
+    ("gnttab_max_frames", GRANTS),
+    ("gnttab_max_maptrack_frames", GRANTS),
+    ("hap", HVM),
+    ("hap_1gb", HVM),
+    ("hap_2mb", HVM),
+    ("hardware_dom", DOM0),
+    ("hest_disable", MCE),
+    ("highmem-start", NUMA),
+    ("hpet", HARDWARE),
+    ("hpet_broadcast", HARDWARE),
+    ("hvm_debug", HVM),
+    ("hvm_fep", HVM),
+    ("hvm_port80", HVM),
+    ("idle_latency_factor", POWER),
+    ("invpcid", Status::Ignored("chosen by the CPU")),
+    ("ioapic_ack", HARDWARE),
+    ("iommu", IOMMU),
+    ("iommu_dev_iotlb_timeout", IOMMU),
+    ("iommu_inclusive_mapping", IOMMU),
+    ("irq-max-guests", GRANTS),
+    ("irq_ratelimit", GRANTS),
+    ("irq_vector_map", HARDWARE),
+    ("lapic", HARDWARE),
+    ("lapic_timer_c2_ok", POWER),
+    ("ler", DEBUGGING),
+    ("llc-coloring", NUMA),
+    ("low_crashinfo", KEXEC),
+    ("low_mem_virq_limit", GRANTS),
+    ("max_cstate", POWER),
+    ("max_gsi_irqs", HARDWARE),
+    ("mce", MCE),
+    ("mce_fb", MCE),
+    ("mce_verbosity", MCE),
+    ("memop-max-order", GRANTS),
+    ("mmcfg", HARDWARE),
+    ("msi", HARDWARE),
+    ("mtrr.show", DEBUGGING),
+    ("mwait-idle", POWER),
+    ("nmi", Status::Ignored("NMIs go to dom0")),
+    (
+        "no-real-mode",
+        Status::Ignored("the firmware is never called in real mode"),
+    ),
+    ("noapic", HARDWARE),
+    (
+        "noirqbalance",
+        Status::Ignored("interrupts are not moved by themselves"),
+    ),
+    ("nolapic", HARDWARE),
+    ("nomce", MCE),
+    ("nr_irqs", GRANTS),
+    ("numa", NUMA),
+    ("partial-emulation", HARDWARE),
+    ("pci", HARDWARE),
+    ("pci-passthrough", IOMMU),
+    ("pci-phantom", IOMMU),
+    ("pcid", Status::Ignored("chosen by the CPU")),
+    ("pku", HVM),
+    ("ple_gap", HVM),
+    ("ple_window", HVM),
+    ("preferred-cstates", POWER),
+    ("probe-port-aliases", HARDWARE),
+    (
+        "psr",
+        Status::Ignored("cache and bandwidth allocation is not supported yet"),
+    ),
+    ("pv", Status::Ignored("PV guests are 64-bit ones")),
+    (
+        "pv-l1tf",
+        Status::Ignored("the hypervisor refuses dangerous entries always"),
+    ),
+    (
+        "pv-linear-pt",
+        Status::Ignored("linear page tables are always allowed to PV guests"),
+    ),
+    ("rcu-idle-timer-period-ms", SCHED),
+    ("ro-hpet", HARDWARE),
+    ("sched", SCHED),
+    ("sched-gran", SCHED),
+    ("sched_credit2_migrate_resist", SCHED),
+    ("sched_credit_tslice_ms", SCHED),
+    ("sched_ratelimit_us", SCHED),
+    ("sched_smt_power_savings", SCHED),
+    (
+        "scrub-domheap",
+        Status::Ignored("memory is cleared when it is given out"),
+    ),
+    (
+        "serial_tx_buffer",
+        Status::Ignored("the buffer's size is fixed"),
+    ),
+    ("smt", SCHED),
+    ("snb_igd_quirk", IOMMU),
+    ("tboot", HARDWARE),
+    ("tbuf_size", DEBUGGING),
+    ("tdp", HVM),
+    ("tevt_mask", DEBUGGING),
+    ("tickle_one_idle_cpu", SCHED),
+    (
+        "timer_slop",
+        Status::Ignored("timers fire when they are due"),
+    ),
+    ("tsc", Status::Ignored("chosen by the CPU")),
+    ("tsx", CPUID),
+    (
+        "ucode",
+        Status::Ignored("microcode is left to the firmware"),
+    ),
+    ("unrestricted_guest", HVM),
+    ("vcpu_migration_delay", SCHED),
+    ("vesa-map", VIDEO),
+    ("vesa-mtrr", VIDEO),
+    ("vesa-ram", VIDEO),
+    ("vga", VIDEO),
+    ("viridian-spinlock-retry-count", HVM),
+    ("viridian-version", HVM),
+    ("vm-notify-window", HVM),
+    ("vpid", HVM),
+    (
+        "vpmu",
+        Status::Ignored("performance counters are not virtualised yet"),
+    ),
+    ("watchdog", DEBUGGING),
+    ("watchdog_timeout", DEBUGGING),
+    ("x2apic-mode", HARDWARE),
+    ("x2apic_phys", HARDWARE),
+    ("xsave", Status::Ignored("chosen by the CPU")),
+    ("xsm", Status::Ignored("there is no policy module yet")),
+];
+
+/// The row of `name`.
+pub(super) fn find(name: &str) -> Option<&'static Status> {
+    STATUS
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, status)| status)
+}
+
+fn maxcpus(options: &mut Options, value: Value<'_>) -> Parsed {
+    // 0 is an old way to say nosmp.
+    options.maxcpus = Some(number::<u32>(value.required()?)?.max(1));
+    Ok(())
+}
+
+fn nosmp(options: &mut Options, value: Value<'_>) -> Parsed {
+    if value.boolean()? {
+        options.maxcpus = Some(1);
+    }
+    Ok(())
+}
+
+fn mem(options: &mut Options, value: Value<'_>) -> Parsed {
+    options.mem = Some(size(value.required()?)?).filter(|&bytes| bytes != 0);
+    Ok(())
+}
+
+fn conring_size(options: &mut Options, value: Value<'_>) -> Parsed {
+    let bytes = size(value.required()?)?;
+    if bytes > 64 << 20 {
+        return Err("at most 64M is allowed");
+    }
+    options.conring_size = bytes;
+    Ok(())
+}
+
+fn clocksource(options: &mut Options, value: Value<'_>) -> Parsed {
+    let name = value.required()?;
+    if !matches!(name, "tsc" | "hpet" | "pit" | "acpi") {
+        return Err("tsc, hpet, acpi or pit is expected");
+    }
+    options.clocksource = Some(name.to_string());
+    Ok(())
+}
