@@ -240,7 +240,13 @@ fn oslat() -> Result<PathBuf> {
             "-C",
             "strip=symbols",
         ])
-        .args(["-C", "target-feature=+crt-static", "-o"])
+        .args([
+            "-C",
+            "target-feature=+crt-static",
+            "-C",
+            "relocation-model=static",
+            "-o",
+        ])
         .arg(&program)
         .arg(paths::root().join("tests/bench/oslat.rs"));
     proc::step(

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::{paths, proc, toolchain};
+use crate::{paths, proc, symbols, toolchain};
 
 /// Builds the hypervisor and puts it at `target/xenios`, its symbols beside it in
 /// `target/xenios.sym`. Returns the image's path.
@@ -20,6 +20,12 @@ pub fn image(debug: bool) -> Result<PathBuf> {
     copy(&built.join("xenios"), &image)?;
     // `nm` is in the package that the Rust compiler's linker comes with.
     let symbols = proc::output(Command::new("nm").args(["-n", "-C"]).arg(&image))?;
+    let mut bytes = fs::read(&image)?;
+    symbols::fill(&mut bytes, &symbols)?;
+    let part = image.with_extension("new");
+    fs::write(&part, bytes)?;
+    fs::set_permissions(&part, fs::metadata(&image)?.permissions())?;
+    fs::rename(&part, &image)?;
     fs::write(image.with_extension("sym"), symbols)?;
     Ok(image)
 }

@@ -10,6 +10,9 @@ use crate::qemu::{self, Boot, End, Machine, Run};
 use crate::run::{self, Host};
 use crate::{paths, proc};
 
+/// The kernels' command line; one of their cases expects it.
+const WORDS: &str = "cmdline-of-guest";
+
 /// A guest kernel's run.
 #[derive(Clone, Copy, Debug)]
 pub struct Trial {
@@ -55,7 +58,7 @@ impl Trial {
                 cmdline: "console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all dom0_mem=256M \
                           noreboot"
                     .to_owned(),
-                modules: vec![(kernel, name.to_owned())],
+                modules: vec![(kernel, WORDS.to_owned())],
             })
         };
         qemu::watch(&machine, self.limit, log, false)

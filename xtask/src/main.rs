@@ -17,6 +17,7 @@ mod run;
 mod setup;
 mod soak;
 mod steps;
+mod symbols;
 mod test;
 mod toolchain;
 

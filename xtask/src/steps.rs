@@ -57,12 +57,12 @@ pub const STEPS: &[Step] = &[
     step(
         "guest-pv-basic",
         false,
-        Kind::Guest("pv-basic", guest::Trial::ONE),
+        Kind::Guest("pv-basic", guest::Trial::TWO),
     ),
     step(
         "guest-pv-hostile",
         false,
-        Kind::Guest("pv-hostile", guest::Trial::ONE),
+        Kind::Guest("pv-hostile", guest::Trial::TWO),
     ),
     step(
         "guest-pv-smp",
