@@ -77,6 +77,10 @@ pub trait CpuApi {
     fn tsc(&self) -> u64;
     /// The TSC's scale in the form of Xen's `vcpu_time_info`: (multiplier, shift, kHz).
     fn tsc_scale(&self) -> (u32, i8, u64);
+    /// The time stamp counter's value at nanosecond 0: [`CpuApi::now`] is the scaled difference.
+    fn tsc_start(&self) -> u64 {
+        0
+    }
     /// Arms the timer interrupt for `deadline` (nanoseconds since boot) or disarms it.
     fn set_timer(&mut self, deadline: Option<u64>);
 

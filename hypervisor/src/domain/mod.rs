@@ -56,6 +56,11 @@ pub struct Domain {
     pub dying: AtomicBool,
     /// Why it shut down, if it did.
     pub shutdown: Lock<Option<ShutdownCode>>,
+    /// The reason it announced for its next shutdown, which then counts; `u32::MAX` for none.
+    pub shutdown_code: AtomicU32,
+    /// vCPUs in `SCHEDOP_poll`: whoever makes a port pending while this is not zero calls
+    /// `sched::wake_pollers`.
+    pub pollers: AtomicU32,
 }
 
 impl Domain {
@@ -86,6 +91,8 @@ impl Domain {
             pause_count: AtomicU32::new(0),
             dying: AtomicBool::new(false),
             shutdown: domain_lock(None),
+            shutdown_code: AtomicU32::new(u32::MAX),
+            pollers: AtomicU32::new(0),
         }))
     }
 

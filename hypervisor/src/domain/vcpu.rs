@@ -29,6 +29,11 @@ impl GuestArea {
             .then_some(GuestArea { page, offset })
     }
 
+    /// The frame.
+    pub fn page(&self) -> &Page {
+        &self.page
+    }
+
     /// The byte at `at`.
     #[inline(always)]
     pub fn byte(&self, at: usize) -> Option<&AtomicU8> {

