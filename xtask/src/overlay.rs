@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use cpio::newc::Builder;
+use sha2::{Digest, Sha256};
 
 use crate::dom0::Dom0;
 use crate::paths;
@@ -31,6 +32,12 @@ pub fn initrd(dom0: &Dom0, extra: &[(&str, &Path)]) -> Result<PathBuf> {
     archive.dir("scripts");
     archive.file("scripts/xenios", BOOT.as_bytes(), 0o644)?;
     archive.file("xenios/init", INIT.as_bytes(), 0o755)?;
+    let kernel = fs::read(dom0.kernel())?;
+    let sum: String = Sha256::digest(kernel)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    archive.file("xenios/sum", sum.as_bytes(), 0o644)?;
     for (name, program) in extra {
         let bytes =
             fs::read(program).with_context(|| format!("cannot read {}", program.display()))?;
