@@ -53,7 +53,9 @@ pub fn read() -> Option<u8> {
 }
 
 /// Nothing: [`super::SimMachine::raise`] is the interrupt.
-pub fn set_receive_interrupt(_on: bool) {}
+pub fn set_receive_interrupt(_on: bool) -> bool {
+    true
+}
 
 /// The port as a text sink.
 pub struct Serial;

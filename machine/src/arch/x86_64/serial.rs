@@ -5,9 +5,12 @@
 //! are its only state: callers serialise whole lines with the console's lock; a crash may
 //! write without it.
 
-use core::sync::atomic::{AtomicBool, AtomicU16, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, Ordering};
 
+use super::cpu::CONSOLE_VECTOR;
 use super::io::{inb, outb};
+use super::ioapic::{self, RouteEntry};
+use super::{apic, start};
 
 /// How a serial port is set up, as `com1=` says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +34,8 @@ pub const COM1: SerialConfig = SerialConfig {
 };
 
 static PORT: AtomicU16 = AtomicU16::new(0);
+/// ISA interrupt, 0 for none.
+static IRQ: AtomicU8 = AtomicU8::new(0);
 static PRESENT: AtomicBool = AtomicBool::new(false);
 
 const DATA: u16 = 0;
@@ -56,11 +61,12 @@ pub fn init(config: &SerialConfig) -> bool {
             outb(base + INTERRUPT_ENABLE, (divisor >> 8) as u8);
         }
         outb(base + LINE, config.line & 0x7f);
-        outb(base + FIFO, 0xc7);
+        outb(base + FIFO, 0x07);
         // DTR, RTS, and OUT2, which lets the interrupt through.
         outb(base + MODEM, 0x0b);
     }
     PORT.store(base, Ordering::Relaxed);
+    IRQ.store(config.irq, Ordering::Relaxed);
     PRESENT.store(present, Ordering::Relaxed);
     present
 }
@@ -106,14 +112,32 @@ pub fn read() -> Option<u8> {
     (inb(base + STATUS) & 1 != 0).then(|| inb(base + DATA))
 }
 
-/// Lets the UART raise its interrupt for received bytes, or stops it.
-pub fn set_receive_interrupt(on: bool) {
-    if PRESENT.load(Ordering::Relaxed) {
-        outb(
-            PORT.load(Ordering::Relaxed) + INTERRUPT_ENABLE,
-            u8::from(on),
-        );
+/// Lets received bytes raise [`CONSOLE_VECTOR`] on the boot CPU, or stops that. `false` when
+/// the port has no interrupt; it has to be polled then.
+pub fn set_receive_interrupt(on: bool) -> bool {
+    let irq = IRQ.load(Ordering::Relaxed);
+    if !PRESENT.load(Ordering::Relaxed) || irq == 0 {
+        return false;
     }
+    let (Some(platform), Some(boot_cpu)) = (start::platform(), apic::id_of(0)) else {
+        return false;
+    };
+    let (gsi, flags) = platform.isa_gsi(irq);
+    let entry = RouteEntry {
+        vector: CONSOLE_VECTOR,
+        destination: boot_cpu as u8,
+        // 3 is "low" and "level"; everything else is as ISA has it.
+        level: flags >> 2 & 3 == 3,
+        active_low: flags & 3 == 3,
+        masked: !on,
+        mode: 0,
+    };
+    let routed = ioapic::write_entry(gsi, entry);
+    outb(
+        PORT.load(Ordering::Relaxed) + INTERRUPT_ENABLE,
+        u8::from(on && routed),
+    );
+    routed
 }
 
 /// The port as a text sink, for messages before there is a console and in a crash.
