@@ -1,6 +1,7 @@
 //! Domains and their vCPUs: who they are and what they own.
 
 mod list;
+mod lookup;
 mod pages;
 mod vcpu;
 

@@ -2,7 +2,9 @@
 
 use crate::cx::Cx;
 use crate::fail::{Fail, HyperResult};
+use crate::domain::Domain;
 use crate::hv::Hypervisor;
+use alloc::sync::Arc;
 use machine::Cpu;
 use xen_abi::Errno;
 
@@ -42,3 +44,18 @@ pub fn handle(_hv: &Hypervisor, cpu: &mut Cpu, _vector: u8) {
 pub fn physdev_op(_cx: &mut Cx, [_cmd, _arg]: [u64; 2]) -> HyperResult {
     Err(Fail::Errno(Errno::ENOSYS))
 }
+
+/// A domain bound a physical interrupt to an event channel: it may come from now on.
+/// Errors: `EPERM`, `EINVAL`, `EBUSY`.
+pub fn pirq_bound(
+    _hv: &Hypervisor,
+    _cpu: &mut Cpu,
+    _dom: &Arc<Domain>,
+    _pirq: u32,
+    _share: bool,
+) -> Result<(), Errno> {
+    Ok(())
+}
+
+/// The port of a physical interrupt is being closed. Nothing happens when it was not bound.
+pub fn pirq_unbound(_hv: &Hypervisor, _cpu: &mut Cpu, _dom: &Arc<Domain>, _pirq: u32) {}
