@@ -141,3 +141,9 @@ macro_rules! traps {
         }
     };
 }
+
+/// A row of [`refused!`] checks: `call => ERRNO;`.
+#[macro_export]
+macro_rules! all_refused {
+    ($($call:expr => $errno:ident;)*) => {$( $crate::refused!($call, $errno); )*};
+}
