@@ -19,6 +19,10 @@ impl Cx<'_> {
     /// Errors: `ESRCH`; `EPERM` for another domain's id without privilege.
     pub fn resolve(&self, id: DomId) -> Result<Arc<Domain>, Errno> {
         let dom = self.resolve_any(id)?;
-        if dom.id == self.dom.id || self.dom.privileged { Ok(dom) } else { Err(Errno::EPERM) }
+        if dom.id == self.dom.id || self.dom.privileged {
+            Ok(dom)
+        } else {
+            Err(Errno::EPERM)
+        }
     }
 }

@@ -1,0 +1,56 @@
+//! A guest's page that the hypervisor writes to for as long as it holds this token.
+//!
+//! Holds a general reference and a reference to the page as writable memory: while it lives,
+//! the page can neither go to somebody else nor become a page table.
+
+use crate::domain::Domain;
+use crate::hv::Hypervisor;
+use core::ops::Deref;
+use machine::{Cpu, CpuApi, Mfn, Page, PageType, TypeGet};
+use xen_abi::Errno;
+
+/// A guest's page, held as writable memory.
+#[derive(Debug)]
+pub struct WritablePage(Page);
+
+impl WritablePage {
+    /// Takes frame `gfn` of the domain. Errors: `EINVAL` when it is not the domain's or not
+    /// ordinary memory.
+    pub fn get(
+        hv: &Hypervisor,
+        cpu: &mut Cpu,
+        dom: &Domain,
+        gfn: u64,
+    ) -> Result<WritablePage, Errno> {
+        let page = hv
+            .mem
+            .get_page(Mfn(gfn), dom.owner())
+            .ok_or(Errno::EINVAL)?;
+        // What the page was may still be in TLBs; stamped when it stopped being that.
+        let stamp = page.info().stamp();
+        match page.get_type(PageType::Writable) {
+            TypeGet::Ready => {}
+            TypeGet::ReadyFlush => cpu.flush_since(&dom.dirty_cpus.load(), stamp),
+            TypeGet::Busy | TypeGet::Mismatch | TypeGet::Validate { .. } => {
+                return Err(Errno::EINVAL);
+            }
+        }
+        Ok(WritablePage(page))
+    }
+}
+
+impl Deref for WritablePage {
+    type Target = Page;
+
+    #[inline(always)]
+    fn deref(&self) -> &Page {
+        &self.0
+    }
+}
+
+impl Drop for WritablePage {
+    fn drop(&mut self) {
+        // Writable memory has nothing to put: this is done at once.
+        let _ = self.0.put_type();
+    }
+}
