@@ -238,15 +238,13 @@ impl Run {
 }
 
 /// What a crash looks like on the console, of either hypervisor and of Linux.
-const CRASHES: [&str; 8] = [
+const CRASHES: [&str; 6] = [
     "Panic on CPU",
-    "XENIOS PANIC",
-    "Xenios panic",
-    "panicked at",
+    " failed on CPU ",
     "Kernel panic - not syncing",
     "Domain 0 crashed",
-    "dom0 crashed",
-    "Hardware Dom0 crashed",
+    "Dom0 crashed",
+    "GUEST-PANIC",
 ];
 
 /// How long a machine may go on printing after a crash or its last line.

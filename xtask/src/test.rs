@@ -13,7 +13,7 @@ use crate::{build, hosted, paths};
 /// What `test` takes.
 #[derive(clap::Args, Clone)]
 pub struct Args {
-    /// Only the steps whose names contain one of these words (also those not ready yet)
+    /// Only the steps that one of these names, or names a part of: dom0, guest, dom0-grub, 4 (also those not ready)
     pub filter: Vec<String>,
     /// Name the steps and do nothing
     #[arg(long)]
@@ -21,6 +21,18 @@ pub struct Args {
     /// Run guest kernels and dom0 boots on the real Xen 4.20
     #[arg(long)]
     pub xen: bool,
+}
+
+impl Args {
+    /// Whether a filter is one or more whole words of the step's name.
+    fn choose(&self, name: &str) -> bool {
+        let name = format!("-{name}-");
+        self.filter.is_empty()
+            || self
+                .filter
+                .iter()
+                .any(|word| name.contains(&format!("-{word}-")))
+    }
 }
 
 /// What became of a step.
@@ -32,16 +44,7 @@ enum Outcome {
 
 /// Runs what `args` choose.
 pub fn test(args: &Args) -> Result<()> {
-    let chosen: Vec<&Step> = STEPS
-        .iter()
-        .filter(|step| {
-            args.filter.is_empty()
-                || args
-                    .filter
-                    .iter()
-                    .any(|word| step.name.contains(word.as_str()))
-        })
-        .collect();
+    let chosen: Vec<&Step> = STEPS.iter().filter(|step| args.choose(step.name)).collect();
     if chosen.is_empty() {
         bail!("no step matches; `cargo xtask test --list` names them");
     }
