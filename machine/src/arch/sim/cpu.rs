@@ -5,7 +5,7 @@
 use super::guest::{self, GuestCpu, GuestOp, Left};
 use super::mem::{NEVER, Shared, lock, set_current};
 use super::std::collections::VecDeque;
-use super::walk::canonical;
+use super::walk::{canonical, check_host_slots};
 use super::{Fpu, order, sched};
 use crate::cpu::{CpuApi, Exit, Fault, Interrupt, SegBase, guest_va_ok};
 use crate::cpumask::CpuMask;
@@ -224,7 +224,7 @@ impl CpuApi for Cpu {
     }
 
     fn enter(&mut self) -> Exit {
-        order::none_held();
+        order::none_waited_for();
         sched::progress();
         sched::point();
         self.machine.advance(ENTRY_NS);
@@ -255,7 +255,7 @@ impl CpuApi for Cpu {
     }
 
     fn idle(&mut self) -> Option<u8> {
-        order::none_held();
+        order::none_waited_for();
         sched::progress();
         let machine = self.machine;
         self.per().idle.store(true, Ordering::Release);
@@ -433,6 +433,7 @@ impl CpuApi for Cpu {
         if !root.info().is_validated(PageType::L4) {
             return false;
         }
+        check_host_slots(self.machine, root);
         self.root = Some(root.mfn().0);
         lock(&self.per().tlb).root_loaded();
         true

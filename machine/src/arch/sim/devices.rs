@@ -13,6 +13,8 @@ pub(super) struct Devices {
     pub msrs: BTreeMap<u32, u64>,
     pub cpuid: BTreeMap<(u32, u32), [u32; 4]>,
     pub routes: BTreeMap<u32, RouteEntry>,
+    /// Memory-mapped registers by machine address.
+    pub registers: BTreeMap<u64, u32>,
     pub console_out: Vec<u8>,
     pub console_in: VecDeque<u8>,
     /// Seconds since 1970 when the machine's clock stood at zero.
@@ -44,6 +46,7 @@ impl Devices {
             msrs,
             cpuid,
             routes: BTreeMap::new(),
+            registers: BTreeMap::new(),
             console_out: Vec::new(),
             console_in: VecDeque::new(),
             rtc_at_boot: rtc::START,

@@ -6,7 +6,7 @@ use crate::platform::Platform;
 /// Its pins.
 const PINS: u32 = 24;
 /// Its id.
-const ID: u8 = 2;
+pub(super) const ID: u8 = 2;
 
 /// A redirection entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,7 +8,9 @@ use super::std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use super::std::sync::{Arc, Mutex};
 use super::std::{eprintln, thread};
 use super::tlb::TlbCounts;
+use crate::addr::PAGE_SIZE;
 use crate::frame::Mem;
+use crate::words;
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -149,6 +151,17 @@ impl SimMachine {
         lock(&self.0.devices).console_in.extend(text.bytes());
     }
 
+    /// Puts a boot module into RAM at machine address `start`, which is a page's.
+    pub(super) fn add_module(&self, start: u64, bytes: &[u8]) {
+        for (i, page) in bytes.chunks(PAGE_SIZE).enumerate() {
+            if let Some(words) = self.0.ram((start >> 12) + i as u64) {
+                words::write(words, 0, page);
+            }
+        }
+        let bytes: &'static [u8] = Box::leak(bytes.into());
+        lock(&self.0.modules).push((start, bytes));
+    }
+
     /// Sets the clock chip: seconds since 1970 at the machine's time zero.
     pub fn set_rtc(&self, seconds: u64) {
         lock(&self.0.devices).rtc_at_boot = seconds;
@@ -182,6 +195,7 @@ impl SimMachine {
                     let result = catch_unwind(AssertUnwindSafe(|| {
                         baton.join(machine.0, id);
                         main(machine.cpu(id));
+                        baton.halt(machine.0, id);
                     }));
                     let failed = result.is_err();
                     if let Err(cause) = result {

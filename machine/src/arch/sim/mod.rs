@@ -17,6 +17,7 @@ extern crate std;
 
 mod boot;
 mod cpu;
+pub mod device;
 mod devices;
 mod fpu;
 pub mod guest;

@@ -3,8 +3,9 @@
 //! In [`super::SimMachine::run`] each CPU is a thread, and the one that holds the baton runs.
 //! Points are: a lock wanted, a lock taken, a wait (`relax`), guest entry, idling, a kick, a
 //! flush. All of them call [`point`] or [`relax`]. While waiting a CPU always passes the baton,
-//! at other points the generator decides. A run that makes too many steps is a livelock and
-//! panics. Without a run, points do nothing, and a wait that lasts ten seconds panics.
+//! at other points the generator decides. A run that makes many steps without progress
+//! panics. A CPU whose function returned halts, and answers requests until all have
+//! returned. Without a run, points do nothing, and a wait that lasts ten seconds panics.
 
 use super::mem::{Shared, lock};
 use super::std::cell::RefCell;
@@ -13,9 +14,10 @@ use super::std::thread;
 use super::std::thread_local;
 use super::std::time::{Duration, Instant};
 use alloc::vec::Vec;
+use core::sync::atomic::Ordering;
 
-/// Steps after which a run is taken for endless.
-const MAX_STEPS: u64 = 20_000_000;
+/// Steps in which no CPU takes a lock or enters a guest, after which a run is taken for dead.
+const MAX_STEPS: u64 = 200_000;
 /// How long a wait outside a run may last.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -23,13 +25,16 @@ struct State {
     current: usize,
     live: Vec<bool>,
     rng: u64,
+    /// Steps since somebody achieved something.
     steps: u64,
+    returned: usize,
     failed: bool,
 }
 
 /// The baton of one run.
 pub(super) struct Baton {
     seed: u64,
+    cpus: usize,
     state: Mutex<State>,
     passed: Condvar,
 }
@@ -83,11 +88,13 @@ impl Baton {
             live: alloc::vec![true; cpus],
             rng,
             steps: 0,
+            returned: 0,
             failed: false,
         };
         state.current = state.pick(0, false);
         Arc::new(Baton {
             seed,
+            cpus,
             state: Mutex::new(state),
             passed: Condvar::new(),
         })
@@ -101,6 +108,17 @@ impl Baton {
             cpu,
         }));
         self.wait(cpu as usize);
+    }
+
+    /// Halts a CPU whose function returned, until all have.
+    pub fn halt(&self, machine: &'static Shared, cpu: u32) {
+        let per = &machine.cpus[cpu as usize];
+        per.idle.store(true, Ordering::Release);
+        lock(&self.state).returned += 1;
+        while lock(&self.state).returned < self.cpus {
+            relax();
+        }
+        per.idle.store(false, Ordering::Release);
     }
 
     /// Ends this thread's part; `failed` wakes the others so that they end too.
@@ -135,7 +153,7 @@ impl Baton {
             state.failed = true;
             drop(state);
             self.passed.notify_all();
-            panic!("the run with seed {} does not end", self.seed);
+            panic!("the run with seed {} is stuck", self.seed);
         }
         if !must && random(&mut state.rng) >> 16 & 3 != 0 {
             return;
@@ -172,6 +190,9 @@ pub(super) fn point() {
 /// Something was achieved: a wait is over.
 pub(super) fn progress() {
     WAITING.set(None);
+    if let Some(here) = here() {
+        lock(&here.baton.state).steps = 0;
+    }
 }
 
 /// Whether `cpu` runs beside the caller, in the caller's run, and so can answer requests.

@@ -66,3 +66,8 @@ impl core::fmt::Write for Serial {
         Ok(())
     }
 }
+
+/// The first of the eight I/O ports in use: COM1's.
+pub fn port() -> Option<u16> {
+    Some(0x3f8)
+}

@@ -8,7 +8,7 @@
 use super::mem::{MemArch, Shared, lock};
 use super::tlb::Entry;
 use crate::addr::Mfn;
-use crate::frame::{FREE, MemOps, NO_OWNER, PageInfo, PageType};
+use crate::frame::{FREE, HOST_SLOTS, MemOps, NO_OWNER, Page, PageInfo, PageType};
 use core::sync::atomic::{AtomicU64, Ordering};
 
 /// Bits of a page-table entry.
@@ -104,7 +104,9 @@ pub(super) fn translate(
         }
         None => {
             // A translation that grants too little is read again, as processors do.
-            lock(&per.tlb).forget(va);
+            if hit.is_some() {
+                lock(&per.tlb).forget(va);
+            }
             let root = root.ok_or_else(|| fault(va, access, false))?;
             let entry = walk(machine, root, va, access)?;
             lock(&per.tlb).insert(va, entry);
@@ -218,4 +220,21 @@ fn check_stale(machine: &'static Shared, va: u64, entry: &Entry) {
         !(entry.write && protected),
         "stale translation of {va:#x}: frame {mfn:#x} is writable, but now a {t:?} (missing flush)"
     );
+}
+
+/// On metal a root table without the hypervisor's slots is the end of the machine.
+pub(super) fn check_host_slots(machine: &'static Shared, root: &Page) {
+    for slot in HOST_SLOTS.filter(|_| strict(machine)) {
+        let found = root
+            .words()
+            .get(slot)
+            .map(|word| word.load(Ordering::Relaxed));
+        // The processor may have set the accessed bit.
+        let ok = found.map(|e| e & !pte::A) == Some(MemArch(machine).host_slot(slot));
+        assert!(
+            ok,
+            "root {:#x}: slot {slot} is not the hypervisor's: {found:x?}",
+            root.mfn()
+        );
+    }
 }
