@@ -92,7 +92,7 @@ global_asm!(
     "    .balign 16",
     ".endm",
     ".section .text.traps, \"ax\", @progbits",
-    ".globl trap_stubs, catch_enter, catch_fault, trap_failsafe, trap_stub_0x80, trap_stub_0x100, trap_stub_0x101",
+    ".globl trap_stubs, catch_enter, catch_fault, trap_failsafe, trap_step2, trap_stub_0x80, trap_stub_0x100, trap_stub_0x101",
     ".balign 16",
     "trap_stubs:",
     "    TRAP_STUB 0, 0",
@@ -165,6 +165,13 @@ global_asm!(
     "    add rsp, 16",
     "    push 0",
     "    jmp hypercall_page + 23 * 32",
+    // Steps over a two-byte instruction and returns: the shortest handler there can be.
+    "trap_step2:",
+    "    pop rcx",
+    "    pop r11",
+    "    add qword ptr [rsp], 2",
+    "    push 0",
+    "    jmp hypercall_page + 23 * 32",
     // catch_enter(rdi: fn(*mut u8), rsi: *mut u8) -> 0, or 1 after a trap.
     "catch_enter:",
     "    push rbx",
@@ -207,6 +214,7 @@ unsafe extern "C" {
     static trap_stub_0x100: [u8; 0];
     static trap_stub_0x101: [u8; 0];
     static trap_failsafe: [u8; 0];
+    static trap_step2: [u8; 0];
 }
 
 const FIELDS: usize = 10;
@@ -334,6 +342,11 @@ pub fn stub(vector: u64) -> u64 {
         EVENT => &raw const trap_stub_0x101 as u64,
         _ => &raw const trap_failsafe as u64,
     }
+}
+
+/// The address of the handler that only steps over a two-byte instruction.
+pub fn step2() -> u64 {
+    &raw const trap_step2 as u64
 }
 
 /// The runtime's trap table: exceptions, `int3`, `into` and `int 0x80` open to user mode, and
