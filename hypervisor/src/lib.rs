@@ -7,7 +7,7 @@
 
 extern crate alloc;
 
-// pub mod cmdline;
+pub mod cmdline;
 pub mod console;
 pub mod cx;
 pub mod dom0;
@@ -26,4 +26,6 @@ pub mod platform;
 pub mod pv;
 pub mod run;
 pub mod sched;
+#[cfg(test)]
+pub mod testing;
 pub mod time;

@@ -1,0 +1,174 @@
+//! What tests of this crate stand on: a hypervisor on a simulated machine, domains with page
+//! tables and a few pages of data, and a context to make calls in.
+//!
+//! A [`World`] is leaked, as the simulated machine is: everything in it lives for ever.
+
+extern crate std;
+
+use crate::console::Console;
+use crate::cx::{Cx, Local};
+use crate::domain::{Domain, DomainList, Vcpu};
+use crate::fail::HyperResult;
+use crate::guest::GuestPtr;
+use crate::hv::Hypervisor;
+use crate::irq::Irqs;
+use crate::locks;
+use crate::sched::Scheduler;
+use crate::time::Clocks;
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::sync::atomic::Ordering;
+use machine::arch::sim::SimMachine;
+use machine::heap::Heap;
+use machine::{CpuApi, Lock, Mfn, PAGE_SIZE, Page, PageType, TypeGet};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
+
+/// Where a test domain's data pages are mapped, one after the other.
+pub const DATA_VA: u64 = 0x40_0000;
+/// How many there are.
+pub const DATA_PAGES: usize = 16;
+/// The data page that [`call`] passes arguments in.
+pub const ARG_PAGE: usize = DATA_PAGES - 1;
+
+const PTE: u64 = 7;
+
+/// A machine with a hypervisor on it.
+#[derive(Clone, Copy)]
+pub struct World {
+    /// The machine.
+    pub machine: SimMachine,
+    /// The hypervisor.
+    pub hv: &'static Hypervisor,
+}
+
+/// A domain with page tables and data.
+pub struct TestDomain {
+    /// The domain.
+    pub dom: Arc<Domain>,
+    /// Its data pages, writable and mapped from [`DATA_VA`] on.
+    pub data: Vec<Page>,
+    root: Page,
+}
+
+impl World {
+    /// A machine with 16 MiB of RAM.
+    pub fn new(cpus: usize) -> World {
+        let machine = SimMachine::new(4096, cpus);
+        let mem = machine.mem();
+        let mut heap = Heap::new(mem);
+        heap.add_range(Mfn(16), mem.max_mfn());
+        let hv = Hypervisor {
+            mem,
+            total_pages: heap.free_frames(),
+            heap: Lock::new(locks::HEAP, heap),
+            cpus: cpus as u32,
+            command_line: String::new(),
+            domains: DomainList::default(),
+            sched: Scheduler::new(cpus as u32).unwrap(),
+            clocks: Clocks::new(cpus as u32, 0).unwrap(),
+            console: Console::default(),
+            irqs: Irqs::default(),
+            platform: Box::leak(Box::new(machine::platform::Platform::new())),
+            boot: Box::leak(Box::new(machine::boot::BootInfo::new())),
+        };
+        World {
+            machine,
+            hv: Box::leak(Box::new(hv)),
+        }
+    }
+
+    /// A page of `owner`'s, zeroed, with one general reference.
+    pub fn page(&self, owner: u32) -> Page {
+        let page = self.hv.alloc_block(0).unwrap().into_page(true).unwrap();
+        page.info().set_owner(owner);
+        page
+    }
+
+    fn table(&self, dom: &Domain, kind: PageType) -> Page {
+        let page = self.page(dom.owner());
+        assert!(matches!(page.get_type(kind), TypeGet::Validate { .. }));
+        page
+    }
+
+    /// A domain whose vCPU `n` belongs to CPU `n` modulo the number of CPUs, all online.
+    pub fn domain(&self, id: u16, privileged: bool, vcpus: u32) -> TestDomain {
+        let shared_info = self.page(id.into());
+        let dom = Domain::new(id, privileged, vcpus, 1024, shared_info).unwrap();
+        for n in 0..vcpus {
+            let vcpu = Vcpu::new(&dom, n, n % self.hv.cpus).unwrap();
+            dom.vcpus[n as usize].call_once(|| vcpu);
+        }
+        let tables = [PageType::L4, PageType::L3, PageType::L2, PageType::L1]
+            .map(|kind| self.table(&dom, kind));
+        let [l4, l3, l2, l1] = &tables;
+        let entry = |page: &Page| page.mfn().0 << 12 | PTE;
+        l4.words()[0].store(entry(l3), Ordering::Relaxed);
+        l3.words()[0].store(entry(l2), Ordering::Relaxed);
+        l2.words()[(DATA_VA >> 21) as usize].store(entry(l1), Ordering::Relaxed);
+        let data: Vec<Page> = (0..DATA_PAGES).map(|_| self.page(dom.owner())).collect();
+        for (slot, page) in l1.words().iter().zip(&data) {
+            assert_eq!(page.get_type(PageType::Writable), TypeGet::Ready);
+            slot.store(entry(page), Ordering::Relaxed);
+        }
+        for table in &tables {
+            table.type_validated();
+        }
+        let [root, ..] = tables.map(|page| {
+            let _ = page.another().into_entry();
+            page
+        });
+        assert!(self.hv.domains.insert(dom.clone()));
+        TestDomain { dom, data, root }
+    }
+
+    /// Calls `f` in the context of a domain's vCPU, on CPU `cpu`.
+    pub fn on<R>(&self, on: &TestDomain, vcpu: u32, cpu: u32, f: impl FnOnce(&mut Cx) -> R) -> R {
+        let mut cpu = self.machine.cpu(cpu);
+        let mut local = Local::default();
+        let vcpu = on.dom.vcpu(vcpu).unwrap();
+        let mut state = vcpu.state.lock();
+        on.dom.dirty_cpus.set(cpu.id());
+        assert!(cpu.set_root(&on.root));
+        let mut cx = Cx {
+            cpu: &mut cpu,
+            local: &mut local,
+            hv: self.hv,
+            dom: &on.dom,
+            vcpu,
+            st: &mut state,
+            live: true,
+        };
+        let result = f(&mut cx);
+        cpu.unset_root();
+        on.dom.dirty_cpus.clear(cpu.id());
+        result
+    }
+
+    /// Frames that nobody has.
+    pub fn free_frames(&self) -> u64 {
+        self.hv.reap();
+        self.hv.heap.lock().free_frames()
+    }
+}
+
+impl TestDomain {
+    /// Address of byte `offset` of data page `page`.
+    pub fn va(&self, page: usize, offset: u64) -> u64 {
+        DATA_VA + (page * PAGE_SIZE) as u64 + offset
+    }
+}
+
+/// Makes a call whose argument is the address of a structure, and reads that back.
+pub fn call<T: FromBytes + IntoBytes + Immutable>(
+    cx: &mut Cx,
+    arg: &mut T,
+    f: impl FnOnce(&mut Cx, u64) -> HyperResult,
+) -> HyperResult {
+    let ptr = GuestPtr::new(DATA_VA + (ARG_PAGE * PAGE_SIZE) as u64);
+    cx.copy_out(ptr, arg)?;
+    let result = f(cx, ptr.addr());
+    *arg = cx.copy_in(ptr)?;
+    result
+}
