@@ -22,8 +22,8 @@ pub mod tlb;
 mod words;
 
 pub use addr::{Gfn, Mfn, PAGE_SHIFT, PAGE_SIZE};
-pub use arch::imp::Cpu;
-pub use arch::imp::{ioapic, power, rtc, serial as console};
+pub use arch::imp::{Cpu, relax};
+pub use arch::imp::{device, galloc as host_heap, ioapic, power, rtc, serial as console};
 pub use cpu::{CpuApi, Exit, Fault};
 pub use cpumask::{AtomicCpuMask, CpuMask};
 pub use frame::{Mem, Page, PageInfo, PageList, PageType, TypeGet, TypePut};

@@ -20,6 +20,7 @@ mod cpu;
 pub mod device;
 mod devices;
 mod fpu;
+pub mod galloc;
 pub mod guest;
 pub mod ioapic;
 mod machine;

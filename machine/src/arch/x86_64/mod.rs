@@ -4,6 +4,7 @@
 
 pub mod apic;
 pub mod clock;
+pub mod device;
 pub mod features;
 pub mod galloc;
 pub mod head;

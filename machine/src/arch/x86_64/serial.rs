@@ -103,6 +103,12 @@ pub fn write_fmt(args: core::fmt::Arguments<'_>) {
     let _ = core::fmt::Write::write_fmt(&mut Serial, args);
 }
 
+/// The first of the eight I/O ports in use; `None` where no UART answers.
+pub fn port() -> Option<u16> {
+    let base = PORT.load(Ordering::Relaxed);
+    (base != 0 && PRESENT.load(Ordering::Relaxed)).then_some(base)
+}
+
 /// A received byte, if there is one.
 pub fn read() -> Option<u8> {
     if !PRESENT.load(Ordering::Relaxed) {

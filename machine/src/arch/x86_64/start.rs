@@ -67,6 +67,11 @@ pub fn boot_bytes(addr: u64, len: u64) -> &'static [u8] {
     unsafe { core::slice::from_raw_parts((DIRECT_MAP_VA + addr) as *const u8, len as usize) }
 }
 
+/// The machine's memory; read once the boot code is done with it.
+pub(super) fn memory_map() -> &'static crate::boot::MemoryMap {
+    &info().memory
+}
+
 fn info() -> &'static BootInfo {
     // SAFETY: called by the boot code after it was written for the last time.
     unsafe { &*FACTS.info.get() }
