@@ -18,6 +18,7 @@ pub mod insn;
 pub mod local;
 pub mod mem;
 pub mod panic;
+pub mod smp;
 pub mod time;
 pub mod traps;
 pub mod user;
