@@ -46,10 +46,17 @@ fn run_vcpu(cpu: &mut Cpu, local: &mut Local, hv: &Hypervisor, vcpu: &Arc<Vcpu>)
     }
     let mut cx = Cx { cpu, local, hv, dom: &dom, vcpu, st, live: true };
     crate::time::enter(&mut cx);
-    while cx.live {
-        pv::deliver(&mut cx);
-        let exit = cx.cpu.enter();
-        dispatch(&mut cx, exit);
+    loop {
+        while cx.live {
+            pv::deliver(&mut cx);
+            let exit = cx.cpu.enter();
+            dispatch(&mut cx, exit);
+        }
+        // When nobody else wants the CPU, nothing has to be saved.
+        if !hv.sched.stay(hv, cx.cpu, cx.dom, cx.vcpu) {
+            break;
+        }
+        cx.live = true;
     }
     crate::time::leave(&mut cx);
     pv::save(&mut cx);
@@ -77,7 +84,7 @@ fn dispatch(cx: &mut Cx, exit: Exit) {
 fn interrupt(cpu: &mut Cpu, hv: &Hypervisor, vector: u8) -> bool {
     match cpu.ack(vector) {
         Interrupt::Timer => crate::time::timer_interrupt(hv, cpu),
-        Interrupt::Kick => true,
+        Interrupt::Kick => crate::sched::kicked(hv, cpu),
         Interrupt::Console => {
             crate::console::input(hv, cpu);
             false

@@ -1,5 +1,6 @@
 //! Domains and their vCPUs: who they are and what they own.
 
+mod lifecycle;
 mod list;
 mod lookup;
 mod pages;

@@ -7,15 +7,22 @@
 use crate::domain::{Domain, Vcpu};
 use crate::hv::Hypervisor;
 use crate::locks;
+use crate::time::NEVER;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use machine::{Cpu, CpuApi, Lock};
 use xen_abi::Errno;
+use xen_abi::vcpu::*;
 
+mod account;
 mod ops;
+mod poll;
+
+pub use account::Account;
 pub use ops::sched_op;
+pub use poll::{Poll, poll_timed_out, wake_pollers};
 
 /// A vCPU's turn, in nanoseconds.
 pub const SLICE_NS: u64 = 10_000_000;
@@ -25,10 +32,21 @@ pub struct Scheduler {
     queues: Vec<Lock<RunQueue>>,
 }
 
-#[derive(Default)]
 struct RunQueue {
     waiting: VecDeque<Arc<Vcpu>>,
     current: Option<Arc<Vcpu>>,
+    /// End of the turn of `current`, nanoseconds since boot; [`NEVER`] while nobody waits.
+    slice_end: u64,
+}
+
+impl Default for RunQueue {
+    fn default() -> Self {
+        RunQueue {
+            waiting: VecDeque::new(),
+            current: None,
+            slice_end: NEVER,
+        }
+    }
 }
 
 /// A vCPU's scheduling state.
@@ -39,12 +57,18 @@ pub struct VcpuSched {
     blocked: AtomicBool,
     /// Not brought up, or taken down.
     offline: AtomicBool,
+    /// Whether it was given a state to run from.
+    pub initialised: AtomicBool,
     /// How many want it not to run.
     pub pause_count: AtomicU32,
     /// Stands in a queue.
     queued: AtomicBool,
     /// Is on a CPU.
     running: AtomicBool,
+    /// What it polls for.
+    pub poll: Poll,
+    /// Where its time goes.
+    pub account: Account,
 }
 
 impl VcpuSched {
@@ -54,9 +78,12 @@ impl VcpuSched {
             cpu: AtomicU32::new(cpu),
             blocked: AtomicBool::new(false),
             offline: AtomicBool::new(true),
+            initialised: AtomicBool::new(false),
             pause_count: AtomicU32::new(0),
             queued: AtomicBool::new(false),
             running: AtomicBool::new(false),
+            poll: Poll::default(),
+            account: Account::default(),
         }
     }
 
@@ -81,14 +108,29 @@ impl VcpuSched {
             && self.pause_count.load(Ordering::SeqCst) == 0
             && dom.pause_count.load(Ordering::SeqCst) == 0
     }
+
+    /// The run state of a vCPU that is on no CPU.
+    fn waiting_state(&self, dom: &Domain) -> i32 {
+        if self.runnable(dom) {
+            RUNSTATE_runnable
+        } else if self.blocked.load(Ordering::Relaxed) {
+            RUNSTATE_blocked
+        } else {
+            RUNSTATE_offline
+        }
+    }
 }
 
 impl Scheduler {
     /// Queues for `cpus` CPUs. Errors: `ENOMEM`.
     pub fn new(cpus: u32) -> Result<Scheduler, Errno> {
         let mut queues = Vec::new();
-        queues.try_reserve_exact(cpus as usize).map_err(|_| Errno::ENOMEM)?;
-        queues.resize_with(cpus as usize, || Lock::new(locks::RUN_QUEUE, RunQueue::default()));
+        queues
+            .try_reserve_exact(cpus as usize)
+            .map_err(|_| Errno::ENOMEM)?;
+        queues.resize_with(cpus as usize, || {
+            Lock::new(locks::RUN_QUEUE, RunQueue::default())
+        });
         Ok(Scheduler { queues })
     }
 
@@ -109,26 +151,34 @@ impl Scheduler {
             }
             return;
         }
-        if vcpu.sched.runnable(dom) && !vcpu.sched.queued.swap(true, Ordering::Relaxed) {
+        let state = vcpu.sched.waiting_state(dom);
+        vcpu.sched.account.change(state, cpu.now());
+        if state == RUNSTATE_runnable && !vcpu.sched.queued.swap(true, Ordering::Relaxed) {
             queue.waiting.push_back(vcpu.clone());
+            let busy = queue.current.is_some();
             drop(queue);
-            if on != cpu.id() {
+            // Also when it is this CPU: whoever runs here shall not do so for ever.
+            if on != cpu.id() || busy {
                 cpu.kick(on);
             }
         }
     }
 
     /// An event came for a vCPU: it is not blocked any more.
+    #[inline]
     pub fn wake(&self, cpu: &Cpu, dom: &Domain, vcpu: &Arc<Vcpu>) {
-        if vcpu.sched.blocked.swap(false, Ordering::SeqCst) {
+        if vcpu.sched.blocked.load(Ordering::SeqCst)
+            && vcpu.sched.blocked.swap(false, Ordering::SeqCst)
+        {
             self.update(cpu, dom, vcpu);
         }
     }
 
     /// An event came for a vCPU: wakes it, or makes its CPU take notice when it runs.
+    #[inline]
     pub fn notify(&self, cpu: &Cpu, dom: &Domain, vcpu: &Arc<Vcpu>) {
-        if vcpu.sched.blocked.swap(false, Ordering::SeqCst) {
-            self.update(cpu, dom, vcpu);
+        if vcpu.sched.blocked.load(Ordering::SeqCst) {
+            self.wake(cpu, dom, vcpu);
         } else if vcpu.sched.running.load(Ordering::SeqCst) {
             let on = vcpu.sched.cpu.load(Ordering::Relaxed);
             if on != cpu.id() {
@@ -139,52 +189,160 @@ impl Scheduler {
 
     /// Marks a vCPU blocked. The caller looks for pending events afterwards and, if there is
     /// one, calls [`Scheduler::unblock_self`].
+    #[inline]
     pub fn block(&self, vcpu: &Vcpu) {
         vcpu.sched.blocked.store(true, Ordering::SeqCst);
     }
 
     /// Takes [`Scheduler::block`] back, for the vCPU that runs here.
+    #[inline]
     pub fn unblock_self(&self, vcpu: &Vcpu) {
         vcpu.sched.blocked.store(false, Ordering::SeqCst);
     }
 
     /// Brings a vCPU up or takes it down.
     pub fn set_online(&self, cpu: &Cpu, dom: &Domain, vcpu: &Arc<Vcpu>, online: bool) {
+        if online {
+            vcpu.sched.initialised.store(true, Ordering::SeqCst);
+        }
         vcpu.sched.offline.store(!online, Ordering::SeqCst);
         self.update(cpu, dom, vcpu);
     }
 
-    /// The vCPU to run next on this CPU, and until when; `None` when there is none.
+    /// The vCPU to run next on this CPU; `None` when there is none.
     /// The one that ran so far goes to the queue's end if it still can run.
     pub fn next(&self, hv: &Hypervisor, cpu: &mut Cpu) -> Option<Arc<Vcpu>> {
+        let now = cpu.now();
         let mut queue = self.queue(cpu.id())?.lock();
         if let Some(last) = queue.current.take() {
             last.sched.running.store(false, Ordering::SeqCst);
-            let can = last.domain.upgrade().is_some_and(|dom| last.sched.runnable(&dom));
-            if can && !last.sched.queued.swap(true, Ordering::Relaxed) {
+            let state = match last.domain.upgrade() {
+                Some(dom) => last.sched.waiting_state(&dom),
+                None => RUNSTATE_offline,
+            };
+            last.sched.account.change(state, now);
+            if state == RUNSTATE_runnable && !last.sched.queued.swap(true, Ordering::Relaxed) {
                 queue.waiting.push_back(last);
             }
         }
         // Each of those waiting is looked at once: some may have been paused meanwhile.
+        let mut chosen = None;
         for _ in 0..queue.waiting.len() {
-            let Some(vcpu) = queue.waiting.pop_front() else { break };
+            let Some(vcpu) = queue.waiting.pop_front() else {
+                break;
+            };
             vcpu.sched.queued.store(false, Ordering::Relaxed);
-            let can = vcpu.domain.upgrade().is_some_and(|dom| vcpu.sched.runnable(&dom));
-            if can {
+            if let Some(dom) = vcpu.domain.upgrade().filter(|dom| vcpu.sched.runnable(dom)) {
                 vcpu.sched.running.store(true, Ordering::SeqCst);
-                queue.current = Some(vcpu.clone());
-                let _ = hv;
-                return Some(vcpu);
+                vcpu.sched.account.change(RUNSTATE_running, now);
+                chosen = Some((vcpu, dom));
+                break;
             }
         }
-        None
+        let contended = chosen.is_some() && !queue.waiting.is_empty();
+        let end = if contended {
+            now.saturating_add(SLICE_NS)
+        } else {
+            NEVER
+        };
+        let changed = queue.slice_end != end;
+        queue.slice_end = end;
+        queue.current = chosen.as_ref().map(|(vcpu, _)| vcpu.clone());
+        drop(queue);
+        if changed {
+            hv.clocks.timers.set_slice_end(cpu, end);
+        }
+        let (vcpu, dom) = chosen?;
+        if vcpu.sched.poll.active() {
+            poll::ended(hv, cpu, &dom, &vcpu);
+        }
+        Some(vcpu)
+    }
+
+    /// The vCPU on this CPU is about to be taken off: enters its new state in the account.
+    pub fn leaving(&self, cpu: &Cpu, dom: &Domain, vcpu: &Vcpu) {
+        let Some(queue) = self.queue(cpu.id()) else {
+            return;
+        };
+        let _queue = queue.lock();
+        vcpu.sched
+            .account
+            .change(vcpu.sched.waiting_state(dom), cpu.now());
+    }
+
+    /// Whether the vCPU that wanted to give up this CPU can stay on it, because nobody else
+    /// wants it and it may go on.
+    #[inline]
+    pub fn stay(&self, hv: &Hypervisor, cpu: &mut Cpu, dom: &Domain, vcpu: &Arc<Vcpu>) -> bool {
+        if !vcpu.sched.runnable(dom) {
+            return false;
+        }
+        let Some(queue) = self.queue(cpu.id()) else {
+            return false;
+        };
+        if !queue.lock().waiting.is_empty() {
+            return false;
+        }
+        if vcpu.sched.poll.active() {
+            poll::ended(hv, cpu, dom, vcpu);
+        }
+        true
+    }
+
+    /// This CPU's timer struck or somebody kicked it: whether the vCPU that runs has to leave,
+    /// because it may not go on or its turn is over.
+    pub fn turn_over(&self, hv: &Hypervisor, cpu: &mut Cpu) -> bool {
+        let Some(lock) = self.queue(cpu.id()) else {
+            return false;
+        };
+        let now = cpu.now();
+        let mut queue = lock.lock();
+        let Some(current) = &queue.current else {
+            return false;
+        };
+        let can = current
+            .domain
+            .upgrade()
+            .is_some_and(|dom| current.sched.runnable(&dom));
+        if !can || now >= queue.slice_end {
+            return true;
+        }
+        if queue.slice_end == NEVER && !queue.waiting.is_empty() {
+            let end = now.saturating_add(SLICE_NS);
+            queue.slice_end = end;
+            drop(queue);
+            hv.clocks.timers.set_slice_end(cpu, end);
+        }
+        false
+    }
+
+    /// The run-state record of a vCPU, up to now.
+    pub fn account(&self, cpu: &Cpu, vcpu: &Vcpu) -> VcpuRunstateInfo {
+        let _queue = self
+            .queue(vcpu.sched.cpu.load(Ordering::Relaxed))
+            .map(Lock::lock);
+        vcpu.sched.account.info_at(cpu.now())
+    }
+
+    /// Whether a vCPU may run on one CPU only.
+    pub fn is_pinned(&self, _vcpu: &Vcpu) -> bool {
+        false
+    }
+
+    /// Pins the vCPU to one CPU for a while, or undoes it. Errors: `EBUSY`.
+    pub fn pin_override(&self, _cpu: &Cpu, _vcpu: &Vcpu, _pin: Option<u32>) -> Result<(), Errno> {
+        Err(Errno::EINVAL)
     }
 
     /// Whether another vCPU waits for this CPU.
     pub fn contended(&self, cpu: u32) -> bool {
-        self.queue(cpu).is_some_and(|queue| !queue.lock().waiting.is_empty())
+        self.queue(cpu)
+            .is_some_and(|queue| !queue.lock().waiting.is_empty())
     }
 }
 
-/// A port became pending: wakes the vCPUs that poll for it. Called while `dom.pollers != 0`.
-pub fn wake_pollers(_hv: &Hypervisor, _cpu: &Cpu, _dom: &Domain, _port: u32) {}
+/// Another CPU asked this one to look at its work: whether the vCPU that runs has to leave.
+pub fn kicked(hv: &Hypervisor, cpu: &mut Cpu) -> bool {
+    crate::time::run_timers(hv, cpu);
+    hv.sched.turn_over(hv, cpu)
+}

@@ -1,0 +1,74 @@
+//! The run-state record that a guest reads: where its vCPU's time went.
+//!
+//! The account itself is the scheduler's. It is written to the guest's memory when the vCPU
+//! comes and when it goes, by the CPU that does it.
+
+use super::VcpuTime;
+use crate::cx::Cx;
+use core::mem::offset_of;
+use core::sync::atomic::{Ordering, fence};
+use machine::CpuApi;
+use xen_abi::vcpu::{VcpuRunstateInfo, XEN_RUNSTATE_UPDATE};
+use xen_abi::xen::VMASST_TYPE_runstate_update_flag as UPDATE_FLAG;
+use zerocopy::IntoBytes;
+
+const ENTRY_TIME: usize = offset_of!(VcpuRunstateInfo, state_entry_time);
+
+/// Writes the record of the vCPU that is loaded to wherever it wants it.
+#[inline]
+pub fn show(cx: &mut Cx) {
+    let time = &cx.vcpu.time;
+    let va = time.runstate_va.load(Ordering::Relaxed);
+    if va != 0 {
+        show_at_va(cx, va);
+    }
+    if time.runstate_framed.load(Ordering::Relaxed) {
+        show_in_frame(
+            time,
+            cx.vcpu.sched.account.info(),
+            cx.dom.assist(UPDATE_FLAG),
+        );
+    }
+}
+
+/// Writes to the guest's virtual memory; what cannot be written is left.
+fn show_at_va(cx: &mut Cx, va: u64) -> Option<()> {
+    let mut info = cx.vcpu.sched.account.info();
+    if !cx.dom.assist(UPDATE_FLAG) {
+        return cx.cpu.put_guest(va, &info).ok();
+    }
+    let entry_va = va.wrapping_add(ENTRY_TIME as u64);
+    let entered = info.state_entry_time;
+    info.state_entry_time |= XEN_RUNSTATE_UPDATE;
+    cx.cpu.put_guest(entry_va, &info.state_entry_time).ok()?;
+    fence(Ordering::Release);
+    cx.cpu.put_guest(va, &info).ok()?;
+    fence(Ordering::Release);
+    cx.cpu.put_guest(entry_va, &entered).ok()
+}
+
+/// Writes to the frame that the guest registered.
+pub fn show_in_frame(time: &VcpuTime, mut info: VcpuRunstateInfo, flagged: bool) -> Option<()> {
+    let areas = time.areas.lock();
+    let area = areas.runstate.as_ref()?;
+    let entered = info.state_entry_time;
+    if flagged {
+        info.state_entry_time |= XEN_RUNSTATE_UPDATE;
+        area.u64(ENTRY_TIME)?
+            .store(info.state_entry_time, Ordering::Relaxed);
+        fence(Ordering::Release);
+    }
+    area.write(0, info.as_bytes());
+    area.u64(ENTRY_TIME)?.store(entered, Ordering::Release);
+    Some(())
+}
+
+/// Sets the virtual address of the record of `vcpu` (zero for none) and writes it there now,
+/// through the caller's address space; failing in that is the guest's affair.
+pub fn register(cx: &mut Cx, vcpu: &crate::domain::Vcpu, va: u64) {
+    vcpu.time.runstate_va.store(va, Ordering::Relaxed);
+    if va != 0 {
+        let info = cx.hv.sched.account(cx.cpu, vcpu);
+        let _ = cx.cpu.put_guest(va, &info);
+    }
+}
