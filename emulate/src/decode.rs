@@ -1,0 +1,82 @@
+//! Fetching and decoding: at most 15 bytes, and never a byte beyond the instruction's page
+//! unless the instruction reaches over.
+
+use crate::{Bits, Cpu, Result, SegmentName, Trap};
+use iced_x86::{Decoder, DecoderError, DecoderOptions, Instruction};
+
+/// The longest instruction, in bytes.
+const LONGEST: usize = 15;
+const PAGE: u64 = 4096;
+
+/// Decodes the instruction at the instruction pointer; `None` if it is not a valid one.
+pub(crate) fn decode(cpu: &mut impl Cpu) -> Result<Option<Instruction>> {
+    let rip = cpu.rip();
+    decode_at(cpu, rip)
+}
+
+/// Decodes the instruction at offset `rip` of the code segment.
+pub(crate) fn decode_at(cpu: &mut impl Cpu, rip: u64) -> Result<Option<Instruction>> {
+    let bits = cpu.bits();
+    let mut code = [0; LONGEST];
+    let start = code_address(cpu, bits, rip)?;
+    let in_page = usize::try_from(PAGE - start % PAGE)
+        .unwrap_or(LONGEST)
+        .min(LONGEST);
+    let (first, second) = code.split_at_mut(in_page);
+    cpu.fetch(start, first)?;
+    let (mut instruction, error) = run(bits, first, rip);
+    if error == DecoderError::NoMoreBytes && !second.is_empty() {
+        let next = match bits {
+            Bits::B64 => start.wrapping_add(in_page as u64),
+            _ => start.wrapping_add(in_page as u64) & u64::from(u32::MAX),
+        };
+        cpu.fetch(next, second)?;
+        instruction = run(bits, &code, rip).0;
+    }
+    Ok((!instruction.is_invalid()).then_some(instruction))
+}
+
+/// Fetches exactly `code.len()` bytes, at most 15, from offset `rip` of the code segment.
+pub(crate) fn fetch(cpu: &mut impl Cpu, rip: u64, code: &mut [u8]) -> Result<()> {
+    let start = code_address(cpu, cpu.bits(), rip)?;
+    let in_page = usize::try_from(PAGE - start % PAGE)
+        .unwrap_or(usize::MAX)
+        .min(code.len());
+    let (first, second) = code.split_at_mut(in_page);
+    cpu.fetch(start, first)?;
+    if second.is_empty() {
+        Ok(())
+    } else {
+        cpu.fetch(start.wrapping_add(in_page as u64), second)
+    }
+}
+
+/// The linear address of offset `rip` of the code segment.
+fn code_address(cpu: &mut impl Cpu, bits: Bits, rip: u64) -> Result<u64> {
+    if bits == Bits::B64 {
+        return Ok(rip);
+    }
+    let segment = cpu.segment(SegmentName::Cs)?;
+    if rip > segment.limit.into() {
+        return Err(Trap::GP);
+    }
+    Ok(segment.base.wrapping_add(rip) & u64::from(u32::MAX))
+}
+
+fn run(bits: Bits, code: &[u8], rip: u64) -> (Instruction, DecoderError) {
+    let bits = match bits {
+        Bits::B16 => 16,
+        Bits::B32 => 32,
+        Bits::B64 => 64,
+    };
+    let mut decoder = Decoder::with_ip(bits, code, rip, DecoderOptions::NONE);
+    let instruction = decoder.decode();
+    (instruction, decoder.last_error())
+}
+
+/// Builds the decoder's tables, which are made on first use and take memory: call once at boot.
+pub fn prime() {
+    // MOV to CR0 goes through the two-byte table, NOP through the first.
+    let _ = run(Bits::B64, &[0x90], 0);
+    let _ = run(Bits::B64, &[0x0f, 0x22, 0xc0], 0);
+}
