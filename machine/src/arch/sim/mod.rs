@@ -15,6 +15,7 @@
 
 extern crate std;
 
+mod audit;
 mod boot;
 mod cpu;
 pub mod device;
@@ -33,6 +34,7 @@ pub mod serial;
 mod tlb;
 mod walk;
 
+pub use audit::{FrameCounts, for_seeds};
 pub use boot::{boot_bytes, release_aps};
 pub use cpu::{
     CONSOLE_VECTOR, Cpu, ERROR_VECTOR, FLUSH_VECTOR, KICK_VECTOR, SPURIOUS_VECTOR, TIMER_VECTOR,
@@ -43,7 +45,7 @@ pub use machine::SimMachine;
 pub use mem::MemArch;
 pub use order::{lock_point, lock_released, lock_taken};
 pub use power::PowerEvent;
-pub use sched::relax;
+pub use sched::{random, relax};
 pub use tlb::TlbCounts;
 pub use walk::PageFault;
 

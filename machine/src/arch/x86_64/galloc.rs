@@ -5,55 +5,18 @@
 //! map, is nobody else's, and is never taken back.
 
 use core::alloc::Layout;
-use core::ptr::NonNull;
-use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use core::ptr::{NonNull, null_mut};
 
 use talc::TalcLock;
-use talc::base::Talc;
-use talc::base::binning::Binning;
-use talc::source::Source;
+use talc::source::Manual;
 
 use super::layout::DIRECT_MAP_VA;
 use super::paging::TableSource;
-
-/// Gives `len` bytes (a power of two, at least 2 MiB) of RAM, aligned to `len`, for good:
-/// their machine address.
-pub type Grow = fn(len: u64) -> Option<u64>;
-
-/// What the heap grows by.
-const STEP: u64 = 1 << 21;
-
-static GROW: AtomicPtr<()> = AtomicPtr::new(core::ptr::null_mut());
-static BYTES: AtomicU64 = AtomicU64::new(0);
+use crate::Mfn;
+use crate::heap::Block;
 
 #[global_allocator]
-static HEAP: TalcLock<spin::Mutex<()>, Grower> = TalcLock::new(Grower);
-
-/// Asks the policy for more RAM.
-#[derive(Debug)]
-struct Grower;
-
-// SAFETY: `acquire` uses the allocator through its argument only; a `Grow` function is
-// documented not to allocate.
-unsafe impl Source for Grower {
-    fn acquire<B: Binning>(talc: &mut Talc<Self, B>, layout: Layout) -> Result<(), ()> {
-        let grow = GROW.load(Ordering::Acquire);
-        if grow.is_null() {
-            return Err(());
-        }
-        // SAFETY: only `set_grow` stores it, from a function of this type.
-        let grow: Grow = unsafe { core::mem::transmute(grow) };
-        let need = (layout.size() as u64)
-            .checked_add(layout.align() as u64 + 4096)
-            .ok_or(())?;
-        let len = need.checked_next_power_of_two().ok_or(())?.max(STEP);
-        let pa = grow(len).ok_or(())?;
-        // SAFETY: `grow` gave this memory to the heap for good.
-        unsafe { talc.claim((DIRECT_MAP_VA + pa) as *mut u8, len as usize) }.ok_or(())?;
-        BYTES.fetch_add(len, Ordering::Relaxed);
-        Ok(())
-    }
-}
+static HEAP: TalcLock<spin::Mutex<()>, Manual> = TalcLock::new(Manual);
 
 /// Gives the heap its first memory, in machine addresses.
 ///
@@ -65,19 +28,61 @@ pub unsafe fn init(pa: u64, len: u64) -> bool {
         HEAP.lock()
             .claim((DIRECT_MAP_VA + pa) as *mut u8, len as usize)
     };
-    BYTES.fetch_add(len, Ordering::Relaxed);
     claimed.is_some()
 }
 
-/// Sets where more memory comes from. `grow` must neither allocate from this heap nor wait
-/// for a lock that is held while allocating: it runs inside an allocation.
-pub fn set_grow(grow: Grow) {
-    GROW.store(grow as *mut (), Ordering::Release);
+/// Bytes that the heap could still give out, in pieces of any size.
+pub fn free_bytes() -> u64 {
+    HEAP.lock().counters().available_bytes as u64
 }
 
 /// Bytes of RAM that the heap owns.
 pub fn bytes() -> u64 {
-    BYTES.load(Ordering::Relaxed)
+    HEAP.lock().counters().claimed_bytes as u64
+}
+
+/// Gives the heap more memory for good.
+pub fn add(block: Block) {
+    let _ = lend(block);
+}
+
+/// Gives the heap more memory for a while: what is allocated in it stays, the rest comes back
+/// by [`Loan::end`]. Allocations larger than any piece the heap has need one block as large.
+pub fn lend(block: Block) -> Loan {
+    let (start, end) = (block.first(), Mfn(block.first().0 + block.len()));
+    let len = (block.len() << 12) as usize;
+    // SAFETY: the block's frames are RAM that only the block stood for; it is given up here.
+    let top = unsafe {
+        HEAP.lock()
+            .claim((DIRECT_MAP_VA + start.addr()) as *mut u8, len)
+    };
+    Loan { start, end, top }
+}
+
+/// Memory lent to the heap. Dropping it leaves the memory there for good.
+#[derive(Debug)]
+pub struct Loan {
+    start: Mfn,
+    end: Mfn,
+    top: Option<NonNull<u8>>,
+}
+
+impl Loan {
+    /// Takes back what is not in use above the last allocation: (first frame, one past the
+    /// last), for the caller to give to the frames' heap. The rest stays lent for good.
+    pub fn end(self) -> Option<(Mfn, Mfn)> {
+        let Some(top) = self.top else {
+            return Some((self.start, self.end));
+        };
+        // SAFETY: `top` is the end that `claim` returned, and has not changed since: nothing
+        // else resizes, and a loan is ended once.
+        let left = unsafe { HEAP.lock().truncate(top, null_mut()) };
+        let first = match left {
+            None => self.start,
+            Some(at) => Mfn((at.as_ptr() as u64 - DIRECT_MAP_VA).div_ceil(4096)),
+        };
+        (first < self.end).then_some((first, self.end))
+    }
 }
 
 /// Zeroed pages from the heap, for tables and stacks that stay for good.

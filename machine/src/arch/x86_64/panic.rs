@@ -7,7 +7,7 @@ use core::fmt::Write;
 use core::sync::atomic::{AtomicBool, Ordering};
 
 use super::layout::*;
-use super::{area, io, memory, power, serial::Serial, symbols};
+use super::{apic, area, io, memory, power, serial::Serial, smp, symbols};
 use crate::regs::GuestRegs;
 
 static FAILING: AtomicBool = AtomicBool::new(false);
@@ -28,6 +28,13 @@ fn begin() {
         io::halt_forever();
     }
     let cpu = area::current().map_or(0, |a| a.cpu);
+    // INIT stops the others where they are, whatever they are doing.
+    for id in (0..smp::online())
+        .filter(|other| *other != cpu)
+        .filter_map(apic::id_of)
+    {
+        apic::command(id, 0x4500);
+    }
     let _ = writeln!(Serial);
     say!(
         "*** Xenios {} failed on CPU {cpu} ***",

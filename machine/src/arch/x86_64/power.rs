@@ -83,6 +83,11 @@ pub fn reboot() -> ! {
     unsafe { core::arch::asm!("lidt [{}]", "ud2", in(reg) &empty, options(noreturn)) }
 }
 
+/// Whether a failure of the hypervisor reboots the machine; otherwise it halts.
+pub fn set_crash_reboot(on: bool) {
+    super::panic::set_reboot(on);
+}
+
 /// Stops this CPU for good.
 pub fn halt() -> ! {
     io::halt_forever()
