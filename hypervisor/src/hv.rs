@@ -73,6 +73,18 @@ impl Hypervisor {
         }
     }
 
+    /// Whether `mfn` is RAM that the hypervisor keeps watch over. The first megabyte is not:
+    /// the control domain may map it, as devices use it.
+    pub fn is_ram(&self, mfn: machine::Mfn) -> bool {
+        let addr = mfn.addr();
+        addr >= 0x10_0000
+            && self.boot.memory.ranges().iter().any(|range| {
+                range.kind == machine::boot::MemoryKind::Ram
+                    && addr >= range.base
+                    && addr < range.end()
+            })
+    }
+
     /// The domain with this id, unless it is dying.
     pub fn domain(&self, id: u16) -> Option<Arc<crate::domain::Domain>> {
         self.domains.get(id)

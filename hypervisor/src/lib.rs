@@ -26,6 +26,7 @@ pub mod platform;
 pub mod pv;
 pub mod run;
 pub mod sched;
+pub mod start;
 #[cfg(test)]
 pub mod testing;
 pub mod time;

@@ -102,6 +102,17 @@ impl Handover {
         })
     }
 
+    /// The boot CPU and the modules' contents at once: none is freed while they are borrowed.
+    pub fn cpu_and_modules(&mut self) -> (&mut crate::Cpu, Modules<'_>) {
+        let mut bytes: [&[u8]; MAX_MODULES] = [&[]; MAX_MODULES];
+        for (index, slot) in bytes.iter_mut().enumerate() {
+            if let Some((module, _)) = module_range(self.info, self.modules_freed, index) {
+                *slot = crate::arch::imp::boot_bytes(module.start, module.len);
+            }
+        }
+        (&mut self.cpu, Modules { bytes })
+    }
+
     /// Gives a module's memory back: the frames that are wholly its own, (first, one past the
     /// last), for the caller to add to the heap.
     pub fn free_module(&mut self, index: usize) -> Option<(crate::Mfn, crate::Mfn)> {
@@ -113,19 +124,38 @@ impl Handover {
     }
 
     fn module_range(&self, index: usize) -> Option<(&'static Module, u32)> {
-        let module = self.info.modules.get(index)?;
-        let bit = 1u32.checked_shl(index as u32)?;
-        let end = module.start.checked_add(module.len)?;
-        let inside = |r: &&MemoryRange| r.base <= module.start && end <= r.end();
-        let ram = self
-            .info
-            .memory
-            .ranges()
-            .iter()
-            .filter(|r| r.kind == MemoryKind::Ram);
-        (self.modules_freed & bit == 0 && ram.into_iter().any(|r| inside(&r)))
-            .then_some((module, bit))
+        module_range(self.info, self.modules_freed, index)
     }
+}
+
+/// Contents of all modules, borrowed from a [`Handover`].
+pub struct Modules<'a> {
+    bytes: [&'a [u8]; MAX_MODULES],
+}
+
+impl<'a> Modules<'a> {
+    /// Module `index`; empty as in [`Handover::module_bytes`].
+    pub fn get(&self, index: usize) -> &'a [u8] {
+        self.bytes.get(index).copied().unwrap_or_default()
+    }
+}
+
+/// Module `index` and its bit, if it lies in RAM and was not freed.
+fn module_range(
+    info: &'static BootInfo,
+    freed: u32,
+    index: usize,
+) -> Option<(&'static Module, u32)> {
+    let module = info.modules.get(index)?;
+    let bit = 1u32.checked_shl(index as u32)?;
+    let end = module.start.checked_add(module.len)?;
+    let inside = |r: &&MemoryRange| r.base <= module.start && end <= r.end();
+    let ram = info
+        .memory
+        .ranges()
+        .iter()
+        .filter(|r| r.kind == MemoryKind::Ram);
+    (freed & bit == 0 && ram.into_iter().any(|r| inside(&r))).then_some((module, bit))
 }
 
 /// Makes `$main`, a `fn(Handover) -> !`, what the boot code ends in. Used once, by the image.

@@ -114,11 +114,13 @@ pub struct VcpuState {
     pub cr4: u64,
     /// Linear address of the LDT as the guest gave it.
     pub ldt_base: u64,
-    /// Whether the guest's XSAVE area is in use (reserved for the tools' view).
+    /// Whether its state was ever set.
     pub initialised: bool,
+    /// Whether its NMI handler runs.
+    pub in_nmi: bool,
     /// Tables whose last reference went and whose entries are still to be put: worked off
     /// before the guest's next page-table call.
-    pub old_table: Option<Page>,
+    pub old_tables: crate::mem::OldTables,
 }
 
 impl VcpuState {
@@ -147,7 +149,8 @@ impl VcpuState {
             cr4: 0,
             ldt_base: 0,
             initialised: false,
-            old_table: None,
+            in_nmi: false,
+            old_tables: crate::mem::OldTables::new(),
         })
     }
 }

@@ -1,10 +1,177 @@
-//! The `mmu_update` hypercall.
+//! The `mmu_update` hypercall: a batch of page-table entries, by machine address.
 
+use super::modify::Write;
+use super::pte::Pte;
 use crate::cx::Cx;
-use crate::fail::HyperResult;
+use crate::fail::{Fail, HyperResult};
+use crate::guest::GuestPtr;
+use machine::{CpuApi, Mfn, Page, PageType};
 use xen_abi::Errno;
+use xen_abi::mmu::*;
+use xen_abi::xen::{DOMID_FIRST_RESERVED, DOMID_IO, DOMID_SELF, DOMID_XEN};
 
-/// The hypercall.
-pub fn call(_cx: &mut Cx, _args: [u64; 4]) -> HyperResult {
-    Err(Errno::ENOSYS.into())
+/// Set in `count` when the call goes on after an interruption.
+const PREEMPTED: u32 = 1 << 31;
+/// Updates copied from the guest at a time.
+const BATCH: usize = 16;
+
+/// Whose frames the entries name and whose tables they are.
+struct Owners {
+    frames: u32,
+    tables: u32,
+}
+
+/// Applies `count` updates; how many were done is added up at `done`. Errors: `EINVAL`,
+/// `EFAULT`, `EPERM` and `ESRCH` for other domains, `ENOSYS` for an unknown command.
+pub fn call(cx: &mut Cx, [updates, count, done, foreign]: [u64; 4]) -> HyperResult {
+    let mut count = count as u32;
+    let done_at = GuestPtr::<u32>::new(done);
+    let mut before = 0;
+    if count & PREEMPTED != 0 {
+        count &= !PREEMPTED;
+        if !done_at.is_null() {
+            before = cx.copy_in(done_at)?;
+        }
+    }
+    if !cx.st.old_tables.is_empty() {
+        restart_unless_done(cx, [updates, count as u64, done, foreign])?;
+    }
+    let owners = owners(cx, foreign as u32)?;
+    let mut made = 0;
+    let result = apply(cx, GuestPtr::new(updates), count, &owners, &mut made);
+    if !done_at.is_null() && (result.is_ok() || before.wrapping_add(made) != before || made == 0) {
+        cx.copy_out(done_at, &before.wrapping_add(made))?;
+    }
+    match result {
+        Err(Fail::Restart) => {
+            let left = (count - made) | PREEMPTED;
+            let at = GuestPtr::<MmuUpdate>::new(updates).add(made as u64).addr();
+            cx.set_args([at, left as u64, done, foreign]);
+            Err(Fail::Restart)
+        }
+        Err(fail) => Err(fail),
+        Ok(()) => Ok(0),
+    }
+}
+
+#[cold]
+fn restart_unless_done(cx: &mut Cx, args: [u64; 4]) -> Result<(), Fail> {
+    let done = cx.tables().finish_old();
+    if done.is_err() {
+        let [at, count, done, foreign] = args;
+        cx.set_args([at, count | PREEMPTED as u64, done, foreign]);
+    }
+    done
+}
+
+/// Reads the `foreigndom` argument: frames' owner in the low half, tables' owner plus one in
+/// the high half, zero for the caller.
+#[inline]
+fn owners(cx: &Cx, foreign: u32) -> Result<Owners, Fail> {
+    let own = cx.dom.owner();
+    let (frames, tables) = (foreign as u16, (foreign >> 16) as u16);
+    let mut owners = Owners { frames: own, tables: own };
+    if tables != 0 && tables - 1 != cx.dom.id && tables - 1 != DOMID_SELF {
+        cx.dom.require_privilege()?;
+        let dom = cx.hv.domain(tables - 1).ok_or(Errno::EINVAL)?;
+        owners.tables = dom.owner();
+    }
+    if frames != DOMID_SELF && frames != cx.dom.id {
+        cx.dom.require_privilege().map_err(|_| Errno::EPERM)?;
+        owners.frames = match frames {
+            DOMID_IO | DOMID_XEN => frames as u32,
+            _ if frames < DOMID_FIRST_RESERVED => {
+                cx.hv.domain(frames).ok_or(Errno::ESRCH)?.owner()
+            }
+            _ => return Err(Errno::ESRCH.into()),
+        };
+    }
+    Ok(owners)
+}
+
+fn apply(
+    cx: &mut Cx,
+    updates: GuestPtr<MmuUpdate>,
+    count: u32,
+    owners: &Owners,
+    made: &mut u32,
+) -> Result<(), Fail> {
+    let mut table: Option<Page> = None;
+    while *made < count {
+        if *made > 0 && cx.cpu.work_pending() {
+            return Err(Fail::Restart);
+        }
+        let n = ((count - *made) as usize).min(BATCH);
+        let batch: [MmuUpdate; BATCH] = if n == BATCH {
+            cx.copy_in(updates.add(*made as u64).cast())?
+        } else {
+            let mut some = [MmuUpdate::default(); BATCH];
+            for (i, update) in some.iter_mut().take(n).enumerate() {
+                *update = cx.copy_in(updates.add(*made as u64 + i as u64))?;
+            }
+            some
+        };
+        for update in batch.iter().take(n) {
+            one(cx, update, owners, &mut table)?;
+            *made += 1;
+        }
+    }
+    Ok(())
+}
+
+#[inline]
+fn one(
+    cx: &mut Cx,
+    update: &MmuUpdate,
+    owners: &Owners,
+    cached: &mut Option<Page>,
+) -> Result<(), Fail> {
+    let how = match update.ptr & MMU_UPDATE_CMD_MASK {
+        MMU_NORMAL_PT_UPDATE => Write::Plain,
+        MMU_PT_UPDATE_PRESERVE_AD => Write::PreserveAd,
+        MMU_MACHPHYS_UPDATE => return machphys(cx, update, owners),
+        // Entries of PV guests hold machine frames: nothing is translated anyway.
+        _ => Write::Plain,
+    };
+    let mfn = Mfn::of(update.ptr);
+    if cached.as_ref().is_none_or(|page| page.mfn() != mfn) {
+        *cached = cx.hv.mem.get_page(mfn, owners.tables);
+    }
+    let Some(table) = cached.as_ref() else {
+        return Err(Errno::EINVAL.into());
+    };
+    if update.ptr & 4 != 0 {
+        return Err(Errno::EINVAL.into());
+    }
+    let index = (update.ptr & 0xff8) as usize / 8;
+    let (kind, _) = table.info().page_type();
+    match kind {
+        PageType::L1 => cx.tables().set_l1(table, index, Pte(update.val), how, owners.frames),
+        PageType::L2 | PageType::L3 | PageType::L4 => {
+            let mut tables = cx.tables();
+            tables.finish_old()?;
+            tables.set_upper(table, kind.level(), index, Pte(update.val), how)
+        }
+        _ => plain(cx, table, index, update.val),
+    }
+}
+
+/// An update of a frame that is no page table is a write like any other.
+#[cold]
+fn plain(cx: &mut Cx, page: &Page, index: usize, value: u64) -> Result<(), Fail> {
+    cx.tables().get_writable(page)?;
+    if let Some(slot) = page.words().get(index) {
+        slot.store(value, core::sync::atomic::Ordering::Relaxed);
+    }
+    let _ = page.put_type();
+    Ok(())
+}
+
+fn machphys(cx: &mut Cx, update: &MmuUpdate, owners: &Owners) -> Result<(), Fail> {
+    let mfn = Mfn::of(update.ptr);
+    if cx.hv.mem.get_page(mfn, owners.frames).is_none() {
+        return Err(Errno::EINVAL.into());
+    }
+    cx.hv.mem.set_m2p(mfn, update.val);
+    Ok(())
 }

@@ -1,6 +1,13 @@
 //! Guests' memory: page tables under validation, the calls that change them, populating.
 
+mod flush;
 pub mod memory_op;
+mod modify;
 pub mod mmu_update;
 pub mod mmuext;
+pub mod pte;
+mod tables;
 pub mod update_va;
+
+pub use modify::Write;
+pub use tables::{OldTables, TableResult, Tables};

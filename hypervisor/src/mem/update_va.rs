@@ -1,10 +1,47 @@
-//! The `update_va` hypercall.
+//! The `update_va_mapping` hypercall: one entry of the page tables in use, by virtual address.
 
+use super::flush;
+use super::modify::Write;
+use super::pte::Pte;
 use crate::cx::Cx;
-use crate::fail::HyperResult;
+use crate::fail::{Fail, HyperResult};
+use machine::{Mem, Mfn, PageType};
 use xen_abi::Errno;
 
-/// The hypercall.
-pub fn call(_cx: &mut Cx, _args: [u64; 3]) -> HyperResult {
-    Err(Errno::ENOSYS.into())
+/// The level 1 table that maps `va` under `root`, as it was a moment ago.
+#[inline]
+pub fn find_l1(mem: Mem, root: Mfn, va: u64) -> Option<Mfn> {
+    let index = |level: u32| (va >> (12 + 9 * level)) as usize & 511;
+    let l3 = Pte(mem.table_entry(root, PageType::L4, index(3))?);
+    if !l3.present() || machine::frame::HOST_SLOTS.contains(&index(3)) {
+        return None;
+    }
+    let l2 = Pte(mem.table_entry(l3.mfn(), PageType::L3, index(2))?);
+    if !l2.present() {
+        return None;
+    }
+    let l1 = Pte(mem.table_entry(l2.mfn(), PageType::L2, index(1))?);
+    l1.present().then(|| l1.mfn())
+}
+
+/// Sets the entry that maps `va` to `val` and flushes as `flags` say. Errors: `EINVAL` when
+/// no page table covers the address or the entry is not allowed.
+pub fn call(cx: &mut Cx, [va, val, flags]: [u64; 3]) -> HyperResult {
+    update(cx, va, Pte(val), flags, cx.dom.owner())
+}
+
+/// As [`call`], for an entry that names a frame of `owner`.
+#[inline]
+pub fn update(cx: &mut Cx, va: u64, pte: Pte, flags: u64, owner: u32) -> HyperResult {
+    if !cx.st.old_tables.is_empty() {
+        cx.tables().finish_old()?;
+    }
+    let root = cx.st.root.as_ref().map(|root| root.mfn());
+    let mem = cx.hv.mem;
+    let l1 = root.and_then(|root| find_l1(mem, root, va)).ok_or(Fail::Errno(Errno::EINVAL))?;
+    let table = mem.get_page(l1, cx.dom.owner()).ok_or(Fail::Errno(Errno::EINVAL))?;
+    cx.tables().set_l1(&table, (va >> 12) as usize & 511, pte, Write::Plain, owner)?;
+    drop(table);
+    flush::after_update(cx, va, flags)?;
+    Ok(0)
 }

@@ -1,42 +1,35 @@
-//! Paravirtual guests: what their exits mean.
+//! Paravirtual guests: their kernel and their users both run in ring 3, on root tables of
+//! their own, and every exception, system call and event reaches the kernel by a frame that
+//! the hypervisor writes to the kernel's stack.
 
+mod bounce;
+pub mod context;
+mod cpuid;
+mod crash;
 pub mod debug;
 pub mod descriptors;
+mod exception;
 pub mod iret;
+mod mode;
+mod privop;
+mod ptwr;
+mod syscall;
 pub mod traps;
 
-use crate::cx::Cx;
+pub use bounce::{deliver, inject};
+pub use crash::crash;
+pub use exception::{exception, int80, iret_fault};
+pub use mode::{load, save};
+pub use syscall::{syscall, syscall32};
 
-/// Ends the calling domain, which did what no guest may survive.
-pub fn crash(cx: &mut Cx, why: &str) {
-    crate::log!(cx.hv, Error, "domain {} crashed: {why}", cx.dom.id);
-    cx.reschedule();
+/// Flat ring 3 code, 64-bit.
+pub const GUEST_CS64: u16 = 0xe033;
+/// Flat ring 3 code, 32-bit.
+pub const GUEST_CS32: u16 = 0xe023;
+/// Flat ring 3 data and stack.
+pub const GUEST_SS: u16 = 0xe02b;
+
+/// Whether an address is canonical (bits 63 to 47 equal).
+pub fn canonical(va: u64) -> bool {
+    ((va << 16) as i64 >> 16) as u64 == va
 }
-
-use crate::domain::VcpuState;
-use machine::{Cpu, CpuApi};
-
-/// Brings a vCPU onto the CPU. `false` when it has no page table.
-pub fn load(cpu: &mut Cpu, st: &mut VcpuState) -> bool {
-    let root = if st.kernel_mode { st.root.as_ref() } else { st.user_root.as_ref() };
-    let Some(root) = root else { return false };
-    cpu.load_pv(&st.pv);
-    cpu.set_root(root)
-}
-
-/// Takes the vCPU off the CPU.
-pub fn save(cx: &mut Cx) {
-    cx.cpu.save_pv(&mut cx.st.pv);
-    cx.cpu.unset_root();
-}
-
-/// Delivers what waits for the guest before it is entered.
-pub fn deliver(_cx: &mut Cx) {}
-/// A system call of the guest's users.
-pub fn syscall(_cx: &mut Cx) {}
-/// The same from 32-bit code.
-pub fn syscall32(_cx: &mut Cx) {}
-/// The guest's frame could not be returned to.
-pub fn iret_fault(_cx: &mut Cx) {}
-/// An exception in the guest.
-pub fn exception(_cx: &mut Cx, _vector: u8) {}

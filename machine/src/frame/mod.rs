@@ -134,7 +134,15 @@ pub(crate) trait MemOps: Copy {
     fn max_mfn(self) -> u64;
     /// The TLB clock, see [`crate::tlb`].
     fn tlb_clock(self) -> u32;
+    /// The hypervisor's entry for L4 slot `slot`.
+    fn host_slot(self, slot: usize) -> u64 {
+        let _ = slot;
+        0
+    }
 }
+
+/// L4 slots that belong to the hypervisor in every address space.
+pub const HOST_SLOTS: core::ops::Range<usize> = 256..272;
 
 /// Handle on the machine's memory. Copying it is free.
 #[derive(Clone, Copy)]
@@ -184,6 +192,26 @@ impl Mem {
     pub fn set_m2p(self, mfn: Mfn, gfn: u64) {
         if let Some(entry) = self.0.m2p(mfn) {
             entry.store(gfn, Ordering::Relaxed);
+        }
+    }
+
+    /// Entry `index` of the page table in `mfn`, if that is a validated table of type `t`.
+    /// What is read may be old by the time it is used: it is a hint, to be checked again.
+    #[inline]
+    pub fn table_entry(self, mfn: Mfn, t: PageType, index: usize) -> Option<u64> {
+        if !self.0.frame(mfn)?.is_validated(t) {
+            return None;
+        }
+        // A validated table is a frame of RAM, and stays one whatever becomes of it.
+        Some(self.0.words(mfn).get(index)?.load(Ordering::Relaxed))
+    }
+
+    /// Makes the hypervisor's slots of an L4 the hypervisor's own.
+    pub fn install_host_slots(self, l4: &Page) {
+        for slot in HOST_SLOTS {
+            if let Some(entry) = l4.words().get(slot) {
+                entry.store(self.0.host_slot(slot), Ordering::Relaxed);
+            }
         }
     }
 

@@ -107,6 +107,11 @@ impl Page {
         super::super::words::fill(self.words(), 0);
     }
 
+    /// Copies all of `other` here.
+    pub fn copy_from(&self, other: &Page) {
+        super::super::words::copy_page(self.words(), other.words());
+    }
+
     /// Copies `data` to byte `offset`; what does not fit is left out and `false` returned.
     pub fn write(&self, offset: usize, data: &[u8]) -> bool {
         super::super::words::write(self.words(), offset, data)

@@ -67,6 +67,8 @@ const PINNED: u64 = 1 << 59;
 const VALIDATED: u64 = 1 << 58;
 const PARTIAL: u64 = 1 << 57;
 const LOCKED: u64 = 1 << 56;
+/// With PARTIAL: what is left is being put, and whoever left it so finishes it.
+const LEAVING: u64 = 1 << 55;
 const COUNT: u64 = (1 << 32) - 1;
 
 /// Outcome of asking for a type reference.
@@ -99,7 +101,7 @@ pub enum TypePut {
     /// Done.
     Done,
     /// It was the last one of a table: the caller has to put what the first `upto` entries
-    /// hold, then call [`Page::type_cleared`] or [`Page::type_partial`].
+    /// hold, then call [`Page::type_cleared`] or [`Page::type_leaving`].
     Devalidate {
         /// Entries that hold something.
         upto: u32,
@@ -160,13 +162,18 @@ impl Page {
                     return TypeGet::Mismatch;
                 }
                 (old + 1, TypeGet::Ready)
-            } else if old & PARTIAL != 0 {
-                let from = self.info().stamp.load(Ordering::Relaxed);
-                (old & !PARTIAL, TypeGet::Validate { flush: false, from })
+            } else if old & (PARTIAL | LEAVING) == PARTIAL {
+                (old & !PARTIAL, TypeGet::Validate { flush: false, from: 0 })
             } else {
                 return TypeGet::Busy;
             };
             match typ.compare_exchange_weak(old, new, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) if old & COUNT != 0 && old & PARTIAL != 0 => {
+                    // Only now is the number ours: the word may look the same as before while
+                    // another CPU took the work up, went on and left it again.
+                    let from = self.info().stamp.load(Ordering::Relaxed);
+                    return TypeGet::Validate { flush: false, from };
+                }
                 Ok(_) => return got,
                 Err(now) => old = now,
             }
@@ -178,10 +185,18 @@ impl Page {
         self.info().typ.fetch_or(VALIDATED, Ordering::Release);
     }
 
-    /// Interrupts validation or devalidation: the first `done` entries hold what they name.
+    /// Interrupts a validation: the first `done` entries hold what they name. Whoever asks for
+    /// the type next goes on.
     pub fn type_partial(&self, done: u32) {
         self.info().stamp.store(done, Ordering::Relaxed);
         self.info().typ.fetch_or(PARTIAL, Ordering::Release);
+    }
+
+    /// Interrupts a devalidation: the first `left` entries still hold what they name. The
+    /// caller keeps the type reference and calls [`Page::put_type`] again.
+    pub fn type_leaving(&self, left: u32) {
+        self.info().stamp.store(left, Ordering::Relaxed);
+        self.info().typ.fetch_or(PARTIAL | LEAVING, Ordering::Release);
     }
 
     /// Ends a devalidation or a failed validation: no entry holds anything; the count goes.
@@ -189,7 +204,7 @@ impl Page {
         let info = self.info();
         info.stamp.store(self.mem().tlb_clock(), Ordering::Relaxed);
         let _ = info.typ.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |old| {
-            Some((old - 1) & !(PARTIAL | VALIDATED))
+            Some((old - 1) & !(PARTIAL | LEAVING | VALIDATED))
         });
     }
 
@@ -207,8 +222,8 @@ impl Page {
                     result = TypePut::Devalidate { upto: 512 };
                     old & !VALIDATED
                 } else if table && old & PARTIAL != 0 {
-                    result = TypePut::Devalidate { upto: info.stamp.load(Ordering::Relaxed) };
-                    old & !PARTIAL
+                    result = TypePut::Devalidate { upto: 0 };
+                    old & !(PARTIAL | LEAVING)
                 } else if table {
                     return TypePut::Busy;
                 } else {
@@ -224,6 +239,10 @@ impl Page {
                 old - 1
             };
             match info.typ.compare_exchange_weak(old, new, Ordering::AcqRel, Ordering::Relaxed) {
+                // As in `get_type`: the number is read once it is ours.
+                Ok(_) if result == (TypePut::Devalidate { upto: 0 }) => {
+                    return TypePut::Devalidate { upto: info.stamp.load(Ordering::Relaxed) };
+                }
                 Ok(_) => return result,
                 Err(now) => old = now,
             }

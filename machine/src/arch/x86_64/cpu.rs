@@ -91,6 +91,11 @@ impl Cpu {
     }
 }
 
+/// Machine address of the host's own root table.
+pub(super) fn host_root() -> u64 {
+    HOST_CR3.load(Ordering::Relaxed) & !0xfff
+}
+
 #[inline(always)]
 fn tsc() -> u64 {
     // SAFETY: reads a counter.
@@ -279,6 +284,10 @@ impl CpuApi for Cpu {
 
     fn tsc_scale(&self) -> (u32, i8, u64) {
         clock::tsc_scale()
+    }
+
+    fn tsc_start(&self) -> u64 {
+        clock::tsc_start()
     }
 
     fn set_timer(&mut self, deadline: Option<u64>) {

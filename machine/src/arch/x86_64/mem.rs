@@ -72,4 +72,9 @@ impl MemOps for MemArch {
     fn tlb_clock(self) -> u32 {
         TLB.clock()
     }
+
+    fn host_slot(self, slot: usize) -> u64 {
+        let root = Mfn::of(super::cpu::host_root());
+        self.words(root).get(slot).map_or(0, |entry| entry.load(Ordering::Relaxed))
+    }
 }

@@ -1,0 +1,171 @@
+//! Changing one entry of a validated table.
+
+use super::pte::{A, ADDR, D, P, Pte, RW};
+use super::tables::{TableResult, Tables};
+use core::sync::atomic::{AtomicU64, Ordering};
+use machine::{Page, PageType};
+use machine::frame::HOST_SLOTS;
+use xen_abi::Errno;
+
+/// How an entry is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Write {
+    /// As given.
+    Plain,
+    /// Accessed and dirty bits that the processor sets meanwhile are kept.
+    PreserveAd,
+    /// Only if the entry still is this, as the guest's own compare-and-exchange would.
+    IfStill(Pte),
+}
+
+/// Holds a table's lock.
+struct TableLock<'a>(&'a Page);
+
+impl<'a> TableLock<'a> {
+    #[inline]
+    fn take(page: &'a Page) -> Self {
+        page.lock_table();
+        TableLock(page)
+    }
+}
+
+impl Drop for TableLock<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.0.unlock_table();
+    }
+}
+
+/// Writes `new` over `old`; `None` when the entry was changed otherwise meanwhile.
+#[inline]
+fn write_entry(slot: &AtomicU64, old: Pte, new: Pte, how: Write) -> Option<Pte> {
+    match how {
+        // Under the table's lock only the processor changes the entry, and only A and D.
+        Write::Plain => Some(Pte(slot.swap(new.0, Ordering::AcqRel))),
+        Write::PreserveAd => {
+            let mut now = old.0;
+            loop {
+                let value = new.0 | now & (A | D);
+                match slot.compare_exchange(now, value, Ordering::AcqRel, Ordering::Relaxed) {
+                    Ok(was) => return Some(Pte(was)),
+                    Err(other) => now = other,
+                }
+            }
+        }
+        Write::IfStill(expected) => slot
+            .compare_exchange(expected.0, new.0, Ordering::AcqRel, Ordering::Relaxed)
+            .ok()
+            .map(Pte),
+    }
+}
+
+impl Tables<'_> {
+    /// Sets entry `index` of the level 1 table `table` to `new`; the frame that it names
+    /// belongs to `owner`. Errors: `EINVAL` when the entry or the table is not valid;
+    /// `EBUSY` when [`Write::IfStill`] does not hold.
+    #[inline]
+    pub fn set_l1(
+        &mut self,
+        table: &Page,
+        index: usize,
+        new: Pte,
+        how: Write,
+        owner: u32,
+    ) -> TableResult<()> {
+        let lock = TableLock::take(table);
+        let Some(slot) = table.words().get(index) else { return Err(Errno::EINVAL.into()) };
+        if !table.info().is_validated(PageType::L1) {
+            return Err(Errno::EINVAL.into());
+        }
+        let old = Pte(slot.load(Ordering::Relaxed));
+        let adjusted = new.adjusted(1);
+        // The same frame with the same rights: what is counted stays as it is.
+        let same = old.present() && (old.0 ^ new.0) & (ADDR | P | RW) == 0 && new.allowed(1);
+        if same {
+            return match write_entry(slot, old, adjusted, how) {
+                Some(_) => Ok(()),
+                None => Err(Errno::EBUSY.into()),
+            };
+        }
+        self.get_l1e(new, owner)?;
+        match write_entry(slot, old, adjusted, how) {
+            Some(was) => {
+                drop(lock);
+                self.put_l1e(was);
+                Ok(())
+            }
+            None => {
+                drop(lock);
+                self.put_l1e(new);
+                Err(Errno::EBUSY.into())
+            }
+        }
+    }
+
+    /// Sets entry `index` of the table `table` of `level` 2 to 4. Errors as
+    /// [`Tables::set_l1`]; `Restart` before anything was changed, or when the table that the
+    /// entry named is not fully put (which the next operation goes on with).
+    pub fn set_upper(
+        &mut self,
+        table: &Page,
+        level: u8,
+        index: usize,
+        new: Pte,
+        how: Write,
+    ) -> TableResult<()> {
+        let Some(kind) = PageType::table(level) else { return Err(Errno::EINVAL.into()) };
+        if level == 4 && HOST_SLOTS.contains(&index) {
+            return Err(Errno::EINVAL.into());
+        }
+        let Some(slot) = table.words().get(index) else { return Err(Errno::EINVAL.into()) };
+        // The new table is validated before the lock is taken, which may be long.
+        let old = Pte(slot.load(Ordering::Relaxed));
+        let same = |old: Pte| {
+            old.present() && (old.0 ^ new.0) & (ADDR | P) == 0 && new.allowed(level)
+        };
+        let held = !same(old);
+        if held {
+            self.get_upper(new, level)?;
+        }
+        let lock = TableLock::take(table);
+        if !table.info().is_validated(kind) {
+            drop(lock);
+            return self.undo_upper(new, held, Errno::EINVAL);
+        }
+        let now = Pte(slot.load(Ordering::Relaxed));
+        if !held && !same(now) {
+            // It was changed just now by another vCPU: a race of the guest's own making.
+            drop(lock);
+            return Err(crate::fail::Fail::Restart);
+        }
+        let Some(was) = write_entry(slot, now, new.adjusted(level), how) else {
+            drop(lock);
+            return self.undo_upper(new, held, Errno::EBUSY);
+        };
+        drop(lock);
+        if !held || !was.present() {
+            return Ok(());
+        }
+        match Page::from_entry(self.hv.mem, was.mfn()) {
+            // The entry is changed; an interrupted rest is not this operation's any more.
+            Some(page) => self.put_table_later(page),
+            None => Ok(()),
+        }
+    }
+
+    fn undo_upper(&mut self, new: Pte, held: bool, errno: Errno) -> TableResult<()> {
+        if held && new.present() {
+            if let Some(page) = Page::from_entry(self.hv.mem, new.mfn()) {
+                self.put_table_later(page)?;
+            }
+        }
+        Err(errno.into())
+    }
+
+    /// Gives a table's references back; what is left over waits for the next operation.
+    pub fn put_table_later(&mut self, page: Page) -> TableResult<()> {
+        // An interrupted table is kept in `old`: done as far as the caller is concerned.
+        let _ = self.put_table(page);
+        Ok(())
+    }
+}

@@ -1,0 +1,291 @@
+//! Page-type validation: what makes a guest's frame a page table, and what ends that.
+//!
+//! Invariant: each present entry of a validated table holds what it names. At level 1 a
+//! general reference to the frame and, if writable, a `Writable` type reference; above, a
+//! general reference to the lower table and a type reference to it. Entries that map memory
+//! which is not RAM hold nothing. An entry changes only under its table's lock while the table
+//! is validated.
+//!
+//! Validation and its end run over at most 512 entries between two looks at other work; what
+//! is left over stays in the type word (see `machine::frame`).
+
+use super::pte::Pte;
+use crate::cx::Cx;
+use crate::domain::Domain;
+use crate::fail::Fail;
+use crate::hv::Hypervisor;
+use arrayvec::ArrayVec;
+use core::sync::atomic::Ordering;
+use machine::frame::HOST_SLOTS;
+use machine::{Cpu, CpuApi, Mfn, Page, PageType, TypeGet, TypePut};
+use xen_abi::Errno;
+
+/// Result of page-table work.
+pub type TableResult<T> = Result<T, Fail>;
+
+/// Tables whose end was interrupted: one for each level at most. Each token stands for a
+/// general and a type reference.
+pub type OldTables = ArrayVec<Page, 4>;
+
+/// Page-table work on behalf of one domain.
+pub struct Tables<'a> {
+    /// Everything shared.
+    pub hv: &'a Hypervisor,
+    /// The CPU this runs on.
+    pub cpu: &'a mut Cpu,
+    /// The domain whose tables these are.
+    pub dom: &'a Domain,
+    /// Where tables are left whose end was interrupted; must be empty at the start of each
+    /// operation (see [`Tables::finish_old`]).
+    pub old: &'a mut OldTables,
+}
+
+impl Cx<'_> {
+    /// Page-table work on the calling domain.
+    #[inline]
+    pub fn tables(&mut self) -> Tables<'_> {
+        Tables { hv: self.hv, cpu: self.cpu, dom: self.dom, old: &mut self.st.old_tables }
+    }
+}
+
+/// What an entry of level 1 names.
+enum Target {
+    /// Memory that is not RAM: nothing is counted.
+    Io,
+    /// A frame, with a general reference taken.
+    Ram(Page),
+}
+
+impl Tables<'_> {
+    /// Works off a table left by an earlier operation. `Restart` when there is still more.
+    #[inline]
+    pub fn finish_old(&mut self) -> TableResult<()> {
+        while let Some(page) = self.old.pop() {
+            self.put_table(page)?;
+        }
+        Ok(())
+    }
+
+    /// Takes the references of an entry of level 1. `owner` owns the frame it names (the
+    /// domain itself, but for the control domain's mappings of others' memory).
+    /// Errors: `EINVAL` when the entry is not allowed.
+    #[inline]
+    pub fn get_l1e(&mut self, pte: Pte, owner: u32) -> TableResult<()> {
+        if !pte.present() {
+            return Ok(());
+        }
+        if !pte.allowed(1) {
+            return Err(Errno::EINVAL.into());
+        }
+        let page = match self.target(pte.mfn(), owner)? {
+            Target::Io => return Ok(()),
+            Target::Ram(page) => page,
+        };
+        if pte.writable() {
+            self.get_writable(&page)?;
+        }
+        page.into_entry();
+        Ok(())
+    }
+
+    #[inline]
+    fn target(&self, mfn: Mfn, owner: u32) -> TableResult<Target> {
+        if let Some(page) = self.hv.mem.get_page(mfn, owner) {
+            return Ok(Target::Ram(page));
+        }
+        self.io_target(mfn)
+    }
+
+    #[cold]
+    fn io_target(&self, mfn: Mfn) -> TableResult<Target> {
+        if self.hv.is_ram(mfn) || !self.dom.irqs.iomem_allowed(mfn.0) {
+            return Err(Errno::EINVAL.into());
+        }
+        Ok(Target::Io)
+    }
+
+    /// Takes a `Writable` type reference. Errors: `EINVAL` when the frame is something else.
+    #[inline]
+    pub fn get_writable(&mut self, page: &Page) -> TableResult<()> {
+        let stamp = page.info().stamp();
+        match page.get_type(PageType::Writable) {
+            TypeGet::Ready => Ok(()),
+            TypeGet::ReadyFlush | TypeGet::Validate { .. } => {
+                // It was a table: nobody may walk it any more before it can be written.
+                self.flush_since(stamp);
+                Ok(())
+            }
+            TypeGet::Busy => Err(Fail::Restart),
+            TypeGet::Mismatch => Err(Errno::EINVAL.into()),
+        }
+    }
+
+    /// Flushes the CPUs that may know the domain's translations from before `stamp`.
+    fn flush_since(&mut self, stamp: u32) {
+        let mask = self.dom.dirty_cpus.load();
+        self.cpu.flush_since(&mask, stamp);
+    }
+
+    /// Gives the references of an entry of level 1 back.
+    #[inline]
+    pub fn put_l1e(&mut self, pte: Pte) {
+        if !pte.present() {
+            return;
+        }
+        let mem = self.hv.mem;
+        // Only RAM is counted, and counted RAM has a count.
+        if mem.frame(pte.mfn()).is_none_or(|info| info.count() == 0) {
+            return;
+        }
+        let Some(page) = Page::from_entry(mem, pte.mfn()) else { return };
+        if pte.writable() {
+            // Never the last use of a table: a writable frame is none.
+            let _ = page.put_type();
+        }
+    }
+
+    /// Takes the references of an entry of `level` 2 to 4. Errors: `EINVAL`; `Restart` when
+    /// the table below is not finished.
+    pub(super) fn get_upper(&mut self, pte: Pte, level: u8) -> TableResult<()> {
+        if !pte.present() {
+            return Ok(());
+        }
+        if !pte.allowed(level) {
+            return Err(Errno::EINVAL.into());
+        }
+        let Some(page) = self.hv.mem.get_page(pte.mfn(), self.dom.owner()) else {
+            return Err(Errno::EINVAL.into());
+        };
+        self.get_table(&page, level - 1)?;
+        page.into_entry();
+        Ok(())
+    }
+
+    fn get_entry(&mut self, pte: Pte, level: u8) -> TableResult<()> {
+        if level == 1 { self.get_l1e(pte, self.dom.owner()) } else { self.get_upper(pte, level) }
+    }
+
+    /// Takes a type reference to `page` as a table of `level`, checking it if need be.
+    /// Errors: `EINVAL` when it is something else or not a valid table.
+    pub fn get_table(&mut self, page: &Page, level: u8) -> TableResult<()> {
+        let Some(want) = PageType::table(level) else { return Err(Errno::EINVAL.into()) };
+        let stamp = page.info().stamp();
+        match page.get_type(want) {
+            TypeGet::Ready | TypeGet::ReadyFlush => Ok(()),
+            TypeGet::Validate { flush, from } => {
+                if flush {
+                    self.flush_since(stamp);
+                }
+                self.validate(page, level, from)
+            }
+            // Another CPU is at it; the guest asks again, and interrupts come in between.
+            TypeGet::Busy => Err(Fail::Restart),
+            TypeGet::Mismatch => Err(Errno::EINVAL.into()),
+        }
+    }
+
+    fn validate(&mut self, page: &Page, level: u8, from: u32) -> TableResult<()> {
+        for (i, slot) in page.words().iter().enumerate().skip(from as usize) {
+            let old = Pte(slot.load(Ordering::Relaxed));
+            if !old.present() || (level == 4 && HOST_SLOTS.contains(&i)) {
+                continue;
+            }
+            if let Err(fail) = self.get_entry(old, level) {
+                return Err(self.validation_failed(page, level, i as u32, fail));
+            }
+            let new = old.adjusted(level);
+            if new != old {
+                slot.store(new.0, Ordering::Relaxed);
+            }
+            if level > 1 && self.cpu.work_pending() {
+                page.type_partial(i as u32 + 1);
+                return Err(Fail::Restart);
+            }
+        }
+        if level == 4 {
+            self.hv.mem.install_host_slots(page);
+        }
+        page.type_validated();
+        Ok(())
+    }
+
+    #[cold]
+    fn validation_failed(&mut self, page: &Page, level: u8, done: u32, fail: Fail) -> Fail {
+        if fail == Fail::Restart {
+            // Interrupted below: this table goes on where it stands.
+            page.type_partial(done);
+            return fail;
+        }
+        if let Err(rest) = self.devalidate(page.another(), level, done) {
+            // The rest is put before the next operation; this one has failed all the same.
+            self.leave(rest);
+        }
+        fail
+    }
+
+    /// Gives a general and a type reference to a table back. `Restart` when its end was
+    /// interrupted: the rest is then in `old`.
+    pub fn put_table(&mut self, page: Page) -> TableResult<()> {
+        match self.try_put_table(page) {
+            Ok(()) => Ok(()),
+            Err(rest) => {
+                self.leave(rest);
+                Err(Fail::Restart)
+            }
+        }
+    }
+
+    fn leave(&mut self, rest: Page) {
+        // One for each level at most, because a level fails or is interrupted only once.
+        if let Err(full) = self.old.try_push(rest) {
+            full.element().into_entry();
+            debug_assert!(false, "more interrupted tables than levels");
+        }
+    }
+
+    /// As [`Tables::put_table`], but an interrupted table comes back.
+    fn try_put_table(&mut self, page: Page) -> Result<(), Page> {
+        loop {
+            match page.put_type() {
+                TypePut::Done => return Ok(()),
+                TypePut::Devalidate { upto } => {
+                    let (kind, _) = page.info().page_type();
+                    return self.devalidate(page, kind.level(), upto);
+                }
+                // In flight elsewhere, and who does that never waits for us.
+                TypePut::Busy => machine::relax(),
+            }
+        }
+    }
+
+    /// Puts what the first `upto` entries hold, last first. An interrupted table comes back;
+    /// its lower ones stay with the entries that name them, and are met again.
+    fn devalidate(&mut self, page: Page, level: u8, upto: u32) -> Result<(), Page> {
+        // Whoever changes an entry does so under this lock and looks at the type first: after
+        // this, nobody does any more.
+        page.lock_table();
+        page.unlock_table();
+        for (i, slot) in page.words().iter().enumerate().take(upto as usize).rev() {
+            let pte = Pte(slot.load(Ordering::Relaxed));
+            if !pte.present() || (level == 4 && HOST_SLOTS.contains(&i)) {
+                continue;
+            }
+            if level == 1 {
+                self.put_l1e(pte);
+                continue;
+            }
+            let Some(lower) = Page::from_entry(self.hv.mem, pte.mfn()) else { continue };
+            if let Err(rest) = self.try_put_table(lower) {
+                rest.into_entry();
+                page.type_leaving(i as u32 + 1);
+                return Err(page);
+            }
+            if self.cpu.work_pending() {
+                page.type_leaving(i as u32);
+                return Err(page);
+            }
+        }
+        page.type_cleared();
+        Ok(())
+    }
+}

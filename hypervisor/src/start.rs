@@ -1,0 +1,68 @@
+//! From the boot code's handover to the first guest.
+
+use crate::console::Console;
+use crate::domain::DomainList;
+use crate::hv::Hypervisor;
+use crate::irq::Irqs;
+use crate::sched::Scheduler;
+use crate::time::Clocks;
+use crate::{cmdline, dom0, locks, log, run};
+use alloc::boxed::Box;
+use alloc::string::String;
+use machine::boot::Handover;
+use machine::{Cpu, Lock};
+use xen_abi::Errno;
+
+/// What the image calls.
+pub fn main(mut handover: Handover) -> ! {
+    match start(&mut handover) {
+        Ok(hv) => {
+            handover.release_aps(Box::leak(Box::new(move |cpu: Cpu| run::cpu_main(cpu, hv))));
+            run::cpu_main(handover.cpu, hv)
+        }
+        Err(why) => panic!("{why}"),
+    }
+}
+
+fn start(handover: &mut Handover) -> Result<&'static Hypervisor, String> {
+    let (options, warnings) = cmdline::parse(&handover.info.command_line);
+    let hv = hypervisor(handover, options.line.clone())
+        .map_err(|errno| alloc::format!("no memory for the hypervisor itself: {errno}"))?;
+    let hv: &'static Hypervisor = Box::leak(Box::new(hv));
+    for warning in warnings {
+        log!(hv, Warning, "{warning}");
+    }
+    x86_emulate::prime();
+    let line = handover.info.modules.first().map_or("", |module| module.command_line.as_str());
+    if handover.info.modules.is_empty() {
+        return Err(String::from("the boot loader passed no dom0 kernel as first module"));
+    }
+    let (cpu, modules) = handover.cpu_and_modules();
+    dom0::build(hv, cpu, &options, modules.get(0), modules.get(1), line)
+        .map_err(|error| alloc::format!("dom0 cannot be built: {error}"))?;
+    for module in 0..handover.info.modules.len() {
+        if let Some((first, end)) = handover.free_module(module) {
+            hv.heap.lock().add_range(first, end);
+        }
+    }
+    Ok(hv)
+}
+
+fn hypervisor(handover: &mut Handover, line: String) -> Result<Hypervisor, Errno> {
+    let mem = handover.mem;
+    let heap = core::mem::replace(&mut handover.heap, machine::heap::Heap::new(mem));
+    Ok(Hypervisor {
+        mem,
+        total_pages: heap.free_frames(),
+        heap: Lock::new(locks::HEAP, heap),
+        cpus: handover.cpus,
+        command_line: line,
+        domains: DomainList::default(),
+        sched: Scheduler::new(handover.cpus)?,
+        clocks: Clocks::new(handover.cpus, machine::rtc::read_seconds())?,
+        console: Console::default(),
+        irqs: Irqs::default(),
+        platform: handover.platform,
+        boot: handover.info,
+    })
+}
