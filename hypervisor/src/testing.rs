@@ -107,6 +107,7 @@ impl World {
         l4.words()[0].store(entry(l3), Ordering::Relaxed);
         l3.words()[0].store(entry(l2), Ordering::Relaxed);
         l2.words()[(DATA_VA >> 21) as usize].store(entry(l1), Ordering::Relaxed);
+        self.hv.mem.install_host_slots(l4);
         let data: Vec<Page> = (0..DATA_PAGES).map(|_| self.page(dom.owner())).collect();
         for (slot, page) in l1.words().iter().zip(&data) {
             assert_eq!(page.get_type(PageType::Writable), TypeGet::Ready);

@@ -14,7 +14,7 @@ use crate::words;
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicU64, Ordering};
 
 /// A simulated machine. Copies are handles on the same one.
 #[derive(Clone, Copy)]
@@ -35,6 +35,10 @@ impl SimMachine {
     /// Its memory.
     pub fn mem(&self) -> Mem {
         Mem(MemArch(self.0))
+    }
+
+    pub(super) fn words(&self, mfn: u64) -> Option<&'static [AtomicU64; 512]> {
+        self.0.ram(mfn)
     }
 
     /// Number of CPUs.

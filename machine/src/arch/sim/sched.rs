@@ -51,8 +51,8 @@ thread_local! {
     static WAITING: RefCell<Option<Instant>> = const { RefCell::new(None) };
 }
 
-/// The next number of a xorshift generator.
-pub(super) fn random(state: &mut u64) -> u64 {
+/// The next number of a xorshift generator, whose state is not zero; its low bits are weak.
+pub fn random(state: &mut u64) -> u64 {
     *state ^= *state << 13;
     *state ^= *state >> 7;
     *state ^= *state << 17;

@@ -26,7 +26,7 @@ fn random_use_loses_nothing_and_overlaps_nowhere() {
         let mut held: Vec<Vec<Page>> = Vec::new();
         for _ in 0..400 {
             let r = random(&mut rng) >> 11;
-            if r % 3 != 0 {
+            if !r.is_multiple_of(3) {
                 let order = (r / 3 % 6) as u32;
                 if let Some(block) = heap.alloc(order) {
                     assert_eq!(block.first().0 % block.len(), 0);

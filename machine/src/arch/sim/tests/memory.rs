@@ -277,3 +277,42 @@ fn a_root_has_to_be_a_validated_l4_with_the_hosts_slots() {
         Some(PowerEvent::Reboot)
     );
 }
+
+#[test]
+fn an_audit_finds_what_does_not_add_up() {
+    let mut w = World::new(1);
+    let page = w.frame();
+    // An entry that holds its references, as the policy leaves it.
+    w.map(0, &page, URW);
+    for l in 0..3 {
+        let _ = w.tables[l].another().into_entry();
+    }
+    let counts = w.machine.audit().unwrap();
+    assert_eq!(
+        (counts.free, counts.used, counts.tables, counts.other),
+        (251, 5, 4, 0)
+    );
+    w.map(1, &page, P | US);
+    assert!(
+        w.machine
+            .audit()
+            .unwrap_err()
+            .contains("2 entries, counted 1")
+    );
+    w.map(1, &w.tables[0], URW);
+    assert!(
+        w.machine
+            .audit()
+            .unwrap_err()
+            .contains("names a L1 counted 1")
+    );
+    w.set(1, 0x80 << 12 | P | US);
+    assert!(
+        w.machine
+            .audit()
+            .unwrap_err()
+            .contains("is free, counted 0, mapped 1 times")
+    );
+    w.set(1, 0x9_9999 << 12 | URW);
+    assert!(w.machine.audit().is_ok());
+}

@@ -30,8 +30,8 @@ fn a_timer_strikes_when_due_and_once() {
     cpu.ack(TIMER_VECTOR);
     assert_eq!(cpu.idle(), None);
     let (mul, shift, khz) = cpu.tsc_scale();
-    let ns = ((cpu.tsc() << shift) as u128 * u128::from(mul) >> 32) as u64;
-    assert_eq!((ns, khz), (cpu.now(), 1_000_000));
+    let ns = (u128::from(cpu.tsc() << shift) * u128::from(mul)) >> 32;
+    assert_eq!((ns, khz), (cpu.now().into(), 1_000_000));
 }
 
 #[test]
