@@ -87,20 +87,8 @@ pub fn ensure() -> Result<Dom0> {
 fn build(privilege: Privilege, dir: &Path) -> Result<()> {
     let root = dir.join("root");
     let log = paths::logs()?.join("dom0.log");
-    let mut debootstrap = privilege.command("debootstrap")?;
-    debootstrap
-        .args(["--variant=minbase", "--arch=amd64", "--merged-usr"])
-        .arg(format!("--include={PACKAGES}"))
-        .arg(SUITE)
-        .arg(&root);
-    if let Some(mirror) = host::debian_mirror() {
-        debootstrap.arg(mirror);
-    }
-    proc::step(
-        "Debian 13 root file system (2 to 5 minutes)",
-        &mut debootstrap,
-        &log,
-    )?;
+    let what = "Debian 13 root file system (2 to 5 minutes)";
+    debootstrap(what, PACKAGES, &root, &log)?;
 
     let boot = root.join("boot");
     take(privilege, &newest(&boot, "vmlinuz-")?, &dir.join("vmlinuz"))?;
@@ -142,6 +130,22 @@ fn build(privilege: Privilege, dir: &Path) -> Result<()> {
         proc::output(privilege.command("chown")?.arg("-R").arg(owner).arg(&disk))?;
     }
     remove(privilege, &root)
+}
+
+/// Unpacks a minimal Debian 13 with `packages` into `root`, as its only content.
+pub fn debootstrap(what: &str, packages: &str, root: &Path, log: &Path) -> Result<()> {
+    let privilege = Privilege::find();
+    remove(privilege, root)?;
+    let mut command = privilege.command("debootstrap")?;
+    command
+        .args(["--variant=minbase", "--arch=amd64", "--merged-usr"])
+        .arg(format!("--include={packages}"))
+        .arg(SUITE)
+        .arg(root);
+    if let Some(mirror) = host::debian_mirror() {
+        command.arg(mirror);
+    }
+    proc::step(what, &mut command, log)
 }
 
 /// The entry of `dir` that starts with `prefix`, the last in order if there are several.

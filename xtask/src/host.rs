@@ -3,6 +3,7 @@
 //! Invariant: packages are installed only as root or through sudo; otherwise the error is the
 //! one line to type.
 
+use std::env;
 use std::fs;
 use std::io::IsTerminal;
 use std::process::Command;
@@ -46,11 +47,40 @@ impl Privilege {
                 sudo.args(["-n", program]);
                 Ok(sudo)
             }
-            Self::None => bail!(
-                "`{program}` needs root: run this as root, or with sudo set up (`sudo -v` first)"
-            ),
+            Self::None => bail!("`{program}` needs root; type:\n  {}", setup_as_root()),
         }
     }
+}
+
+/// The line that runs `setup` as root for this user.
+fn setup_as_root() -> String {
+    let exe = env::current_exe().map_or_else(|_| "xtask".into(), |exe| exe.display().to_string());
+    let kept: String = ["PATH", "HOME", "XDG_CACHE_HOME", "CARGO_TARGET_DIR"]
+        .iter()
+        .filter(|name| env::var_os(name).is_some())
+        .map(|name| format!("{name}=\"${name}\" "))
+        .collect();
+    format!("sudo env {kept}{exe} setup")
+}
+
+/// After `sudo ... setup`: gives what it made to the user who typed it.
+pub fn give_back() -> Result<()> {
+    let (Some(user), Some(group)) = (env::var_os("SUDO_UID"), env::var_os("SUDO_GID")) else {
+        return Ok(());
+    };
+    if Privilege::find() == Privilege::Root {
+        let mut owner = user;
+        owner.push(":");
+        owner.push(group);
+        let mut chown = Command::new("chown");
+        chown
+            .arg("-R")
+            .arg(owner)
+            .arg(paths::cache()?)
+            .arg(paths::work()?);
+        proc::output(&mut chown)?;
+    }
+    Ok(())
 }
 
 /// On a terminal, lets sudo ask for the password once; its ticket serves the later commands.

@@ -5,6 +5,7 @@ mod bench;
 mod boots;
 mod build;
 mod dom0;
+mod emulator;
 mod guest;
 mod host;
 mod hosted;
@@ -79,7 +80,7 @@ fn act(command: Cmd) -> Result<()> {
         Cmd::Setup => {
             setup::ensure(&setup::ALL)?;
             dom0::ensure()?;
-            Ok(())
+            host::give_back()
         }
         Cmd::Build { debug, image_only } => {
             println!("{}", build::image(debug)?.display());

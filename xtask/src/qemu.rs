@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use crate::setup::QEMU;
+use crate::emulator::{self, QEMU};
 use crate::{paths, proc};
 
 /// What is started.
@@ -100,7 +100,7 @@ impl Machine {
 
     /// The command that runs it, its console on standard input and output.
     pub fn command(&self) -> Command {
-        let mut qemu = Command::new(QEMU);
+        let mut qemu = emulator::command();
         if self.icount {
             qemu.args([
                 "-accel",
@@ -322,6 +322,11 @@ fn tied(command: Command) -> Command {
     tied.args(["--pdeathsig", "KILL"])
         .arg(command.get_program())
         .args(command.get_args());
+    for (name, value) in command.get_envs() {
+        if let Some(value) = value {
+            tied.env(name, value);
+        }
+    }
     tied
 }
 

@@ -3,11 +3,10 @@
 //! Invariant: `ensure` returns only when every need asked for is met.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
-use crate::{host, paths, proc, toolchain};
+use crate::{emulator, host, paths, toolchain};
 
 /// Something a command cannot do without.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -24,9 +23,6 @@ pub enum Need {
 
 /// Every need, for `setup` and `test`.
 pub const ALL: [Need; 4] = [Need::Qemu, Need::Dom0, Need::Iso, Need::Metal];
-
-/// The oldest QEMU that boots a PV dom0: before it an IRET in ring 3 faults under SMAP.
-const QEMU_MIN: (u32, u32) = (9, 1);
 
 /// Checks each of `needs` and installs what is missing.
 pub fn ensure(needs: &[Need]) -> Result<()> {
@@ -58,7 +54,7 @@ pub fn ensure(needs: &[Need]) -> Result<()> {
     }
     host::install(&packages, None)?;
     if needs.contains(&Need::Qemu) {
-        qemu_new_enough()?;
+        emulator::ensure()?;
     }
     if needs.contains(&Need::Metal) {
         toolchain::find()?;
@@ -70,9 +66,6 @@ const KEYRING: [&str; 2] = [
     "/usr/share/keyrings/debian-archive-keyring.gpg",
     "/usr/share/keyrings/debian-archive-keyring.pgp",
 ];
-
-/// QEMU's x86-64 system emulator.
-pub const QEMU: &str = "qemu-system-x86_64";
 
 /// The UEFI firmware: code and variable store.
 pub fn ovmf() -> Option<(PathBuf, PathBuf)> {
@@ -88,43 +81,6 @@ pub fn ovmf() -> Option<(PathBuf, PathBuf)> {
     })
     .into_iter()
     .find(|(code, vars)| code.exists() && vars.exists())
-}
-
-fn qemu_new_enough() -> Result<()> {
-    let before = qemu_version();
-    if before.is_some_and(|version| version >= QEMU_MIN) {
-        return Ok(());
-    }
-    let bookworm = host::os_release("VERSION_CODENAME") == "bookworm";
-    let suite = bookworm.then_some("bookworm-backports");
-    let data: &[&str] = &[
-        "qemu-system-x86",
-        "qemu-system-data",
-        "qemu-utils",
-        "ipxe-qemu",
-        "seabios",
-    ];
-    host::install(data, suite)?;
-    match qemu_version() {
-        Some(version) if version >= QEMU_MIN => Ok(()),
-        Some((major, minor)) => bail!(
-            "QEMU {major}.{minor} is too old: a PV dom0 needs {}.{} or later, and this \
-             distribution's archive has none; install a newer {QEMU} first in PATH",
-            QEMU_MIN.0,
-            QEMU_MIN.1
-        ),
-        None => bail!("{QEMU} is still missing after installing its package"),
-    }
-}
-
-fn qemu_version() -> Option<(u32, u32)> {
-    let said = proc::output(Command::new(QEMU).arg("--version")).ok()?;
-    let number = said
-        .split_whitespace()
-        .skip_while(|word| *word != "version")
-        .nth(1)?;
-    let mut parts = number.split('.').map_while(|part| part.parse().ok());
-    Some((parts.next()?, parts.next()?))
 }
 
 fn want<'a>(packages: &mut Vec<&'a str>, package: &'a str, there: bool) {
