@@ -13,6 +13,7 @@ use crate::cpumask::MAX_CPUS;
 use crate::platform::Platform;
 
 const ID: u32 = 0x20;
+const VERSION: u32 = 0x30;
 const TPR: u32 = 0x80;
 const EOI: u32 = 0xb0;
 const LDR: u32 = 0xd0;
@@ -114,10 +115,11 @@ pub fn init_cpu(nmi_lint: Option<u8>) {
     };
     write(LVT_LINT0, lint(0));
     write(LVT_LINT1, lint(1));
-    write(LVT_THERMAL, MASKED);
-    let last_lvt = read(0x30) >> 16 & 0xff;
-    if last_lvt >= 4 {
-        write(LVT_COUNTER, MASKED);
+    let last_lvt = read(VERSION) >> 16 & 0xff;
+    for (index, register) in [(4, LVT_COUNTER), (5, LVT_THERMAL)] {
+        if last_lvt >= index {
+            write(register, MASKED);
+        }
     }
     write(ERROR, 0);
     write(LVT_ERROR, u32::from(ERROR_VECTOR));
@@ -242,7 +244,7 @@ pub fn set_timer(deadline: Option<u64>) {
     }
     let ticks = deadline.map_or(0, |ns| {
         let left = u128::from(ns.saturating_sub(clock::now()));
-        let ticks = (left * u128::from(TICKS.load(Relaxed)) >> 32) + 1;
+        let ticks = ((left * u128::from(TICKS.load(Relaxed))) >> 32) + 1;
         u32::try_from(ticks).unwrap_or(u32::MAX)
     });
     write(TIMER_INITIAL, ticks);

@@ -58,11 +58,10 @@ pub fn power_off(platform: &Platform) {
 
 /// Resets the machine, by one way after the other.
 pub fn reboot() -> ! {
-    if let Some(platform) = super::start::platform() {
-        if let Some(register) = platform.power.reset {
-            write(register, platform.power.reset_value);
-            super::clock::delay(50_000_000);
-        }
+    let platform = super::start::platform();
+    if let Some((p, register)) = platform.and_then(|p| Some((p, p.power.reset?))) {
+        write(register, p.power.reset_value);
+        super::clock::delay(50_000_000);
     }
     // The PCI chipset's reset register: hard reset, first the kind, then the trigger.
     outb(0xcf9, 0x02);

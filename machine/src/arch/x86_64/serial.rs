@@ -7,6 +7,8 @@
 
 use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, Ordering};
 
+use arrayvec::ArrayString;
+
 use super::cpu::CONSOLE_VECTOR;
 use super::io::{inb, outb};
 use super::ioapic::{self, RouteEntry};
@@ -144,6 +146,24 @@ pub fn set_receive_interrupt(on: bool) -> bool {
         u8::from(on && routed),
     );
     routed
+}
+
+/// Text that the boot code wrote before the policy had a log.
+static EARLY: spin::Mutex<ArrayString<EARLY_SIZE>> = spin::Mutex::new(ArrayString::new_const());
+const EARLY_SIZE: usize = 16 << 10;
+
+/// Writes a line of the boot code, and keeps it for [`early_log`].
+pub fn early_line(args: core::fmt::Arguments<'_>) {
+    write_fmt(format_args!("(XEN) {args}\n"));
+    // What does not fit was printed, and is not kept.
+    let _ = core::fmt::Write::write_fmt(&mut *EARLY.lock(), format_args!("(XEN) {args}\n"));
+}
+
+/// Hands over what the boot code logged, whole lines, once; for the policy's log.
+pub fn early_log(keep: &mut dyn FnMut(&str)) {
+    let mut early = EARLY.lock();
+    keep(&early);
+    early.clear();
 }
 
 /// The port as a text sink, for messages before there is a console and in a crash.

@@ -83,7 +83,7 @@ fn fail(what: &str) -> ! {
 }
 
 macro_rules! say {
-    ($($arg:tt)*) => {{ let _ = writeln!(Serial, "(XEN) {}", format_args!($($arg)*)); }};
+    ($($arg:tt)*) => { serial::early_line(format_args!($($arg)*)) };
 }
 
 /// Called by the assembly in `head` on the boot stack, with the early page tables.
