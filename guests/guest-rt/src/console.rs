@@ -28,7 +28,10 @@ impl Write for Line {
 
 /// Sends one formatted piece of text; used by [`crate::println!`].
 pub fn print(args: fmt::Arguments<'_>) {
-    let mut line = Line { buf: [0; LINE], len: 0 };
+    let mut line = Line {
+        buf: [0; LINE],
+        len: 0,
+    };
     let _ = line.write_fmt(args);
     let _ = hypercall::console_write(line.buf.get(..line.len).unwrap_or(&[]));
 }

@@ -12,7 +12,10 @@ use xen_abi::shared_info::{SHARED_INFO_EVTCHN_MASK, SHARED_INFO_EVTCHN_PENDING};
 use xen_abi::xen::DOMID_SELF;
 
 fn word(offset: usize, port: u32) -> (&'static AtomicU64, u64) {
-    (shared_info().word(offset / 8 + port as usize / 64), 1 << (port % 64))
+    (
+        shared_info().word(offset / 8 + port as usize / 64),
+        1 << (port % 64),
+    )
 }
 
 /// Whether the port's pending bit is set.
@@ -72,7 +75,11 @@ pub fn deliver() {
 
 /// `EVTCHNOP_alloc_unbound` from this domain to itself.
 pub fn alloc_unbound() -> Result<u32, Failure> {
-    let mut arg = EvtchnAllocUnbound { dom: DOMID_SELF, remote_dom: DOMID_SELF, port: 0 };
+    let mut arg = EvtchnAllocUnbound {
+        dom: DOMID_SELF,
+        remote_dom: DOMID_SELF,
+        port: 0,
+    };
     crate::ok!(hypercall::evtchn(EVTCHNOP_alloc_unbound, &mut arg));
     Ok(arg.port)
 }
@@ -81,7 +88,11 @@ pub fn alloc_unbound() -> Result<u32, Failure> {
 /// (listener, connector).
 pub fn pair() -> Result<(u32, u32), Failure> {
     let listener = alloc_unbound()?;
-    let mut arg = EvtchnBindInterdomain { remote_dom: DOMID_SELF, remote_port: listener, ..Default::default() };
+    let mut arg = EvtchnBindInterdomain {
+        remote_dom: DOMID_SELF,
+        remote_port: listener,
+        ..Default::default()
+    };
     crate::ok!(hypercall::evtchn(EVTCHNOP_bind_interdomain, &mut arg));
     settle(arg.local_port);
     Ok((listener, arg.local_port))
@@ -95,7 +106,11 @@ pub fn bind_ipi(vcpu: u32) -> Result<u32, i64> {
 
 /// `EVTCHNOP_bind_virq`.
 pub fn bind_virq(virq: u32, vcpu: u32) -> Result<u32, i64> {
-    let mut arg = EvtchnBindVirq { virq, vcpu, port: 0 };
+    let mut arg = EvtchnBindVirq {
+        virq,
+        vcpu,
+        port: 0,
+    };
     hypercall::evtchn(EVTCHNOP_bind_virq, &mut arg).map(|_| arg.port)
 }
 
@@ -111,6 +126,10 @@ pub fn unmask(port: u32) -> HyperResult {
 
 /// `EVTCHNOP_status` of a port of this domain.
 pub fn status(port: u32) -> Result<EvtchnStatus, i64> {
-    let mut arg = EvtchnStatus { dom: DOMID_SELF, port, ..Default::default() };
+    let mut arg = EvtchnStatus {
+        dom: DOMID_SELF,
+        port,
+        ..Default::default()
+    };
     hypercall::evtchn(EVTCHNOP_status, &mut arg).map(|_| arg)
 }

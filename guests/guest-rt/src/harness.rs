@@ -1,42 +1,58 @@
 //! The test harness: cases, their messages, the summary line.
 //!
 //! Output, one line each: `PASS name`, `FAIL name: reason`, and at the end
-//! `GUEST-END passed=N failed=M`. A trap inside a case fails that case only.
+//! `GUEST-END passed=N failed=M`. A trap inside a case fails that case only. Owns the text of the
+//! last failure, under a lock.
 
+use crate::smp::Lock;
 use crate::{hypercall, traps};
 use core::fmt::{self, Write};
 
 const TEXT: usize = 240;
 
-/// Why a case failed: a short text, cut off at its room.
-#[derive(Clone, Copy)]
-pub struct Failure {
-    text: [u8; TEXT],
+/// The reason of the last failure.
+struct Text {
+    bytes: [u8; TEXT],
     len: usize,
 }
+
+static REASON: Lock<Text> = Lock::new(Text {
+    bytes: [0; TEXT],
+    len: 0,
+});
+
+/// A case failed; the reason, cut off at its room, waits in the harness to be printed.
+#[derive(Clone, Copy, Debug)]
+pub struct Failure(());
 
 impl Failure {
     /// Formats a reason.
     pub fn new(args: fmt::Arguments<'_>) -> Self {
-        let mut failure = Self { text: [0; TEXT], len: 0 };
-        let _ = failure.write_fmt(args);
-        failure
-    }
-    /// The reason.
-    pub fn as_str(&self) -> &str {
-        self.text.get(..self.len).and_then(|t| core::str::from_utf8(t).ok()).unwrap_or("?")
+        let mut reason = REASON.lock();
+        reason.len = 0;
+        let _ = reason.write_fmt(args);
+        Self(())
     }
 }
 
-impl Write for Failure {
+impl Write for Text {
     fn write_str(&mut self, s: &str) -> fmt::Result {
         for &byte in s.as_bytes() {
-            if let Some(slot) = self.text.get_mut(self.len) {
+            if let Some(slot) = self.bytes.get_mut(self.len) {
                 *slot = byte;
                 self.len += 1;
             }
         }
         Ok(())
+    }
+}
+
+impl Text {
+    fn as_str(&self) -> &str {
+        self.bytes
+            .get(..self.len)
+            .and_then(|t| core::str::from_utf8(t).ok())
+            .unwrap_or("?")
     }
 }
 
@@ -56,9 +72,9 @@ pub fn run(kernel: &str, cases: &[Case]) -> ! {
                 passed += 1;
                 crate::println!("PASS {name}");
             }
-            Ok(Err(failure)) => {
+            Ok(Err(_)) => {
                 failed += 1;
-                crate::println!("FAIL {name}: {}", failure.as_str());
+                crate::println!("FAIL {name}: {}", REASON.lock().as_str());
             }
             Err(fault) => {
                 failed += 1;
@@ -96,7 +112,13 @@ macro_rules! check {
 macro_rules! same {
     ($got:expr, $want:expr) => {
         match (&$got, &$want) {
-            (got, want) => $crate::check!(*got == *want, "{:x?}, want {:x?}: {}", got, want, stringify!($got)),
+            (got, want) => $crate::check!(
+                *got == *want,
+                "{:x?}, want {:x?}: {}",
+                got,
+                want,
+                stringify!($got)
+            ),
         }
     };
 }
@@ -107,7 +129,14 @@ macro_rules! ok {
     ($call:expr) => {
         match $call {
             Ok(value) => value,
-            Err(error) => return Err($crate::harness::Failure::new(format_args!("line {}: error {:?} from {}", line!(), error, stringify!($call)))),
+            Err(error) => {
+                return Err($crate::harness::Failure::new(format_args!(
+                    "line {}: error {:?} from {}",
+                    line!(),
+                    error,
+                    stringify!($call)
+                )))
+            }
         }
     };
 }
@@ -134,10 +163,26 @@ macro_rules! traps {
     ($vector:expr, $body:expr) => {
         match $crate::traps::catch(|| $body) {
             Err(fault) => {
-                $crate::check!(fault.vector == $vector, "trap {:x} error {:x} rip {:x} cr2 {:x}, want vector {}: {}", fault.vector, fault.error, fault.rip, fault.cr2, $vector, stringify!($body));
+                $crate::check!(
+                    fault.vector == $vector,
+                    "trap {:x} error {:x} rip {:x} cr2 {:x}, want vector {}: {}",
+                    fault.vector,
+                    fault.error,
+                    fault.rip,
+                    fault.cr2,
+                    $vector,
+                    stringify!($body)
+                );
                 fault
             }
-            Ok(_) => return Err($crate::harness::Failure::new(format_args!("line {}: no trap, want vector {}: {}", line!(), $vector, stringify!($body)))),
+            Ok(_) => {
+                return Err($crate::harness::Failure::new(format_args!(
+                    "line {}: no trap, want vector {}: {}",
+                    line!(),
+                    $vector,
+                    stringify!($body)
+                )))
+            }
         }
     };
 }

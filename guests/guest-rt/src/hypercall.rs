@@ -65,7 +65,11 @@ pub fn by_number(nr: u64, args: [u64; 5]) -> HyperResult {
 }
 
 fn split(result: i64) -> HyperResult {
-    if (-MAX_ERRNO..0).contains(&result) { Err(-result) } else { Ok(result) }
+    if (-MAX_ERRNO..0).contains(&result) {
+        Err(-result)
+    } else {
+        Ok(result)
+    }
 }
 
 /// Hypercall `nr` with up to five arguments.
@@ -85,7 +89,10 @@ pub fn evtchn<T>(cmd: u32, arg: &mut T) -> HyperResult {
 
 /// `vcpu_op`.
 pub fn vcpu<T>(cmd: u32, vcpu: u32, arg: &mut T) -> HyperResult {
-    call(nr::VCPU_OP, [u64::from(cmd), u64::from(vcpu), &raw mut *arg as u64, 0, 0])
+    call(
+        nr::VCPU_OP,
+        [u64::from(cmd), u64::from(vcpu), &raw mut *arg as u64, 0, 0],
+    )
 }
 
 /// `vcpu_op` without a structure.
@@ -95,7 +102,10 @@ pub fn vcpu_plain(cmd: u32, vcpu: u32) -> HyperResult {
 
 /// `grant_table_op` on one element.
 pub fn grant<T>(cmd: u32, arg: &mut T) -> HyperResult {
-    call(nr::GRANT_TABLE_OP, [u64::from(cmd), &raw mut *arg as u64, 1, 0, 0])
+    call(
+        nr::GRANT_TABLE_OP,
+        [u64::from(cmd), &raw mut *arg as u64, 1, 0, 0],
+    )
 }
 
 /// `memory_op`.
@@ -118,7 +128,13 @@ pub fn mmu_update_of(requests: &[MmuUpdate], domains: u64) -> (HyperResult, u32)
     let mut done = 0u32;
     let result = call(
         nr::MMU_UPDATE,
-        [requests.as_ptr() as u64, requests.len() as u64, &raw mut done as u64, domains, 0],
+        [
+            requests.as_ptr() as u64,
+            requests.len() as u64,
+            &raw mut done as u64,
+            domains,
+            0,
+        ],
     );
     (result, done)
 }
@@ -130,7 +146,13 @@ pub fn set_entry(ptr: u64, val: u64) -> HyperResult {
 
 /// One `mmuext_op`.
 pub fn mmuext(cmd: u32, arg1: u64, arg2: u64) -> HyperResult {
-    mmuext_many(&[MmuextOp { cmd, _pad0: 0, arg1, arg2 }]).0
+    mmuext_many(&[MmuextOp {
+        cmd,
+        _pad0: 0,
+        arg1,
+        arg2,
+    }])
+    .0
 }
 
 /// Several `mmuext_op`s; also the number that were done.
@@ -138,14 +160,29 @@ pub fn mmuext_many(ops: &[MmuextOp]) -> (HyperResult, u32) {
     let mut done = 0u32;
     let result = call(
         nr::MMUEXT_OP,
-        [ops.as_ptr() as u64, ops.len() as u64, &raw mut done as u64, u64::from(DOMID_SELF), 0],
+        [
+            ops.as_ptr() as u64,
+            ops.len() as u64,
+            &raw mut done as u64,
+            u64::from(DOMID_SELF),
+            0,
+        ],
     );
     (result, done)
 }
 
 /// `console_io(write)` of some bytes.
 pub fn console_write(text: &[u8]) -> HyperResult {
-    call(nr::CONSOLE_IO, [u64::from(CONSOLEIO_write), text.len() as u64, text.as_ptr() as u64, 0, 0])
+    call(
+        nr::CONSOLE_IO,
+        [
+            u64::from(CONSOLEIO_write),
+            text.len() as u64,
+            text.as_ptr() as u64,
+            0,
+            0,
+        ],
+    )
 }
 
 /// `evtchn_op(send)`.
@@ -155,7 +192,9 @@ pub fn send(port: u32) -> HyperResult {
 
 /// Powers the machine off; does not return.
 pub fn poweroff() -> ! {
-    let mut arg = SchedShutdown { reason: SHUTDOWN_poweroff };
+    let mut arg = SchedShutdown {
+        reason: SHUTDOWN_poweroff,
+    };
     loop {
         let _ = op(nr::SCHED_OP, SCHEDOP_shutdown, &mut arg);
     }

@@ -179,7 +179,9 @@ pub fn rdmsr(msr: u32) -> u64 {
 /// WRMSR.
 pub fn wrmsr(msr: u32, value: u64) {
     // SAFETY: as `rdmsr`.
-    unsafe { asm!("wrmsr", in("ecx") msr, in("eax") value as u32, in("edx") (value >> 32) as u32, options(nostack)) };
+    unsafe {
+        asm!("wrmsr", in("ecx") msr, in("eax") value as u32, in("edx") (value >> 32) as u32, options(nostack))
+    };
 }
 
 /// RDTSC.
@@ -199,7 +201,9 @@ pub fn xgetbv() -> u64 {
 /// XSETBV of XCR0.
 pub fn xsetbv(value: u64) {
     // SAFETY: ring 3: the hypervisor emulates it or it traps.
-    unsafe { asm!("xsetbv", in("ecx") 0, in("eax") value as u32, in("edx") (value >> 32) as u32, options(nostack)) };
+    unsafe {
+        asm!("xsetbv", in("ecx") 0, in("eax") value as u32, in("edx") (value >> 32) as u32, options(nostack))
+    };
 }
 
 /// IN of a byte.

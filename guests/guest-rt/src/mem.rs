@@ -10,8 +10,8 @@ use crate::entry::{VIRT_BASE, start_info_va};
 use crate::hypercall::{self, HyperResult};
 use crate::traps::{self, Fault};
 use core::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use xen_abi::start_info::StartInfo;
 use xen_abi::mmu::UVMF_INVLPG;
+use xen_abi::start_info::StartInfo;
 
 /// Bytes of a page.
 pub const PAGE_SIZE: u64 = 4096;
@@ -162,7 +162,11 @@ fn read_mapped(va: u64) -> u64 {
 /// Machine frame of a pseudo-physical frame; `u64::MAX` beyond the domain's size.
 pub fn pfn_to_mfn(pfn: u64) -> u64 {
     let info = start_info();
-    if pfn < info.nr_pages { read_mapped(info.mfn_list + pfn * 8) } else { u64::MAX }
+    if pfn < info.nr_pages {
+        read_mapped(info.mfn_list + pfn * 8)
+    } else {
+        u64::MAX
+    }
 }
 
 /// Address of the machine-to-physical list that every PV guest can read.
@@ -194,7 +198,11 @@ pub fn walk(va: u64) -> [Option<Slot>; 4] {
     for (i, out) in slots.iter_mut().enumerate() {
         let shift = 39 - 9 * i;
         let offset = ((va >> shift) & 511) * 8;
-        let slot = Slot { ma: (mfn << 12) + offset, va: table + offset, entry: read_mapped(table + offset) };
+        let slot = Slot {
+            ma: (mfn << 12) + offset,
+            va: table + offset,
+            entry: read_mapped(table + offset),
+        };
         *out = Some(slot);
         if slot.entry & pte::P == 0 || i == 3 {
             break;

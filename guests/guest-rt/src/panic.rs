@@ -2,8 +2,8 @@
 
 use core::panic::PanicInfo;
 
-#[cfg_attr(target_os = "none", panic_handler)]
-#[cfg_attr(not(target_os = "none"), allow(dead_code))]
+#[cfg_attr(not(test), panic_handler)]
+#[cfg_attr(test, allow(dead_code))]
 fn panic(info: &PanicInfo<'_>) -> ! {
     crate::println!("GUEST-PANIC {info}");
     crate::hypercall::poweroff()

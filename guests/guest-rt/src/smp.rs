@@ -17,7 +17,10 @@ use xen_abi::shared_info::VCPU_INFO_SIZE;
 use xen_abi::vcpu::{VCPUOP_down, VCPUOP_initialise, VCPUOP_up};
 
 static ENTRY: [AtomicU64; MAX_VCPUS] = [const { AtomicU64::new(0) }; MAX_VCPUS];
-static FUNCTIONS: Lock<[Option<fn()>; MAX_VCPUS]> = Lock::new([None; MAX_VCPUS]);
+/// What a vCPU runs once it is up.
+type Body = Option<fn()>;
+
+static FUNCTIONS: Lock<[Body; MAX_VCPUS]> = Lock::new([None; MAX_VCPUS]);
 
 global_asm!(
     ".section .text.smp, \"ax\", @progbits",
@@ -57,7 +60,10 @@ extern "C" fn secondary() -> ! {
 /// When there is no stack for it.
 pub fn context(id: usize) -> VcpuGuestContext {
     let base = local::stack_base(id).expect("a stack for the vCPU");
-    let mut context = VcpuGuestContext { flags: VGCF_in_kernel, ..Default::default() };
+    let mut context = VcpuGuestContext {
+        flags: VGCF_in_kernel,
+        ..Default::default()
+    };
     context.user_regs.rip = &raw const smp_entry as u64;
     context.user_regs.cs = FLAT_KERNEL_CS;
     context.user_regs.ss = FLAT_KERNEL_SS;
@@ -103,7 +109,9 @@ pub fn restart(id: usize, function: fn()) -> HyperResult {
 
 /// Whether vCPU `id`'s function has not returned yet.
 pub fn running(id: usize) -> bool {
-    ENTRY.get(id).is_some_and(|entry| entry.load(Ordering::SeqCst) != 0)
+    ENTRY
+        .get(id)
+        .is_some_and(|entry| entry.load(Ordering::SeqCst) != 0)
 }
 
 /// A spin lock.
@@ -121,7 +129,10 @@ pub struct Guard<'a, T>(&'a Lock<T>);
 impl<T> Lock<T> {
     /// A free lock.
     pub const fn new(value: T) -> Self {
-        Self { held: AtomicBool::new(false), value: UnsafeCell::new(value) }
+        Self {
+            held: AtomicBool::new(false),
+            value: UnsafeCell::new(value),
+        }
     }
     /// Spins until it is free and takes it.
     pub fn lock(&self) -> Guard<'_, T> {

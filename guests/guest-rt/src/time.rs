@@ -2,9 +2,9 @@
 
 use crate::insn::rdtsc;
 use crate::local;
+use core::mem::offset_of;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 use xen_abi::shared_info::{VCPU_INFO_TIME, VcpuTimeInfo};
-use core::mem::offset_of;
 
 /// Nanoseconds in a millisecond.
 pub const MS: u64 = 1_000_000;
@@ -45,8 +45,13 @@ pub fn clock() -> VcpuTimeInfo {
 pub fn now() -> u64 {
     let info = clock();
     let delta = rdtsc().wrapping_sub(info.tsc_timestamp);
-    let scaled = if info.tsc_shift < 0 { delta >> -info.tsc_shift } else { delta << info.tsc_shift };
-    info.system_time.wrapping_add(((u128::from(scaled) * u128::from(info.tsc_to_system_mul)) >> 32) as u64)
+    let scaled = if info.tsc_shift < 0 {
+        delta >> -info.tsc_shift
+    } else {
+        delta << info.tsc_shift
+    };
+    info.system_time
+        .wrapping_add(((u128::from(scaled) * u128::from(info.tsc_to_system_mul)) >> 32) as u64)
 }
 
 /// Waits, busily, until `done` holds or `limit` nanoseconds have passed; whether it held.

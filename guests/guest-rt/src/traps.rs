@@ -13,7 +13,10 @@ use core::arch::global_asm;
 use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use xen_abi::arch_x86::TrapInfo;
-use xen_abi::callback::{CALLBACKOP_register, CALLBACKTYPE_event, CALLBACKTYPE_failsafe, CALLBACKTYPE_syscall, CallbackRegister};
+use xen_abi::callback::{
+    CALLBACKOP_register, CALLBACKTYPE_event, CALLBACKTYPE_failsafe, CALLBACKTYPE_syscall,
+    CallbackRegister,
+};
 
 /// The pseudo vector of a `SYSCALL` from user mode.
 pub const SYSCALL: u64 = 0x100;
@@ -218,7 +221,8 @@ unsafe extern "C" {
 }
 
 const FIELDS: usize = 10;
-static LAST: [[AtomicU64; FIELDS]; MAX_VCPUS] = [const { [const { AtomicU64::new(0) }; FIELDS] }; MAX_VCPUS];
+static LAST: [[AtomicU64; FIELDS]; MAX_VCPUS] =
+    [const { [const { AtomicU64::new(0) }; FIELDS] }; MAX_VCPUS];
 
 fn vcpu_info_byte(offset: u64) -> Option<&'static AtomicU8> {
     let base = local::this().vcpu_info.load(Ordering::Relaxed);
@@ -288,7 +292,9 @@ extern "C" fn handle(frame: &mut Frame) {
 
 fn save(fault: &Fault) {
     let f = fault;
-    let values = [f.vector, f.error, f.rip, f.cs, f.rflags, f.rsp, f.cr2, f.rax, f.rcx, f.r11];
+    let values = [
+        f.vector, f.error, f.rip, f.cs, f.rflags, f.rsp, f.cr2, f.rax, f.rcx, f.r11,
+    ];
     if let Some(record) = LAST.get(local::id()) {
         for (slot, value) in record.iter().zip(values) {
             slot.store(value, Ordering::Relaxed);
@@ -304,7 +310,18 @@ fn last() -> Fault {
         }
     }
     let [vector, error, rip, cs, rflags, rsp, cr2, rax, rcx, r11] = v;
-    Fault { vector, error, rip, cs, rflags, rsp, cr2, rax, rcx, r11 }
+    Fault {
+        vector,
+        error,
+        rip,
+        cs,
+        rflags,
+        rsp,
+        cr2,
+        rax,
+        rcx,
+        r11,
+    }
 }
 
 /// Runs `body`; a trap in it ends it and is returned. `body` must own nothing that drops.
@@ -320,7 +337,10 @@ pub fn catch<T: Copy, F: FnOnce() -> T>(body: F) -> Result<T, Fault> {
             call.result.write(body());
         }
     }
-    let mut call = Call { body: Some(body), result: MaybeUninit::uninit() };
+    let mut call = Call {
+        body: Some(body),
+        result: MaybeUninit::uninit(),
+    };
     // SAFETY: `run` is instantiated for this `Call`; the assembly keeps the C ABI's registers
     // on both ways out.
     let trapped = unsafe { catch_enter(run::<T, F>, (&raw mut call).cast()) };
@@ -355,22 +375,51 @@ pub fn table() -> [TrapInfo; 22] {
     let mut table = [TrapInfo::default(); 22];
     for (vector, entry) in table.iter_mut().take(20).enumerate() {
         let dpl = if vector == 3 || vector == 4 { 3 } else { 0 };
-        *entry = TrapInfo { vector: vector as u8, flags: dpl, cs: 0xe033, _pad0: 0, address: stub(vector as u64) };
+        *entry = TrapInfo {
+            vector: vector as u8,
+            flags: dpl,
+            cs: 0xe033,
+            _pad0: 0,
+            address: stub(vector as u64),
+        };
     }
-    table[20] = TrapInfo { vector: 0x80, flags: 3, cs: 0xe033, _pad0: 0, address: stub(INT80) };
+    table[20] = TrapInfo {
+        vector: 0x80,
+        flags: 3,
+        cs: 0xe033,
+        _pad0: 0,
+        address: stub(INT80),
+    };
     table
 }
 
 /// Registers the runtime's trap table.
 pub fn install() -> hypercall::HyperResult {
     let table = table();
-    hypercall::call(xen_abi::hypercall::SET_TRAP_TABLE, [table.as_ptr() as u64, 0, 0, 0, 0])
+    hypercall::call(
+        xen_abi::hypercall::SET_TRAP_TABLE,
+        [table.as_ptr() as u64, 0, 0, 0, 0],
+    )
 }
 
 /// Registers one callback.
 pub fn register_callback(kind: u16, flags: u16, address: u64) -> hypercall::HyperResult {
-    let arg = CallbackRegister { r#type: kind, flags, _pad0: 0, address };
-    hypercall::call(xen_abi::hypercall::CALLBACK_OP, [u64::from(CALLBACKOP_register), &raw const arg as u64, 0, 0, 0])
+    let arg = CallbackRegister {
+        r#type: kind,
+        flags,
+        _pad0: 0,
+        address,
+    };
+    hypercall::call(
+        xen_abi::hypercall::CALLBACK_OP,
+        [
+            u64::from(CALLBACKOP_register),
+            &raw const arg as u64,
+            0,
+            0,
+            0,
+        ],
+    )
 }
 
 pub(crate) fn init() {

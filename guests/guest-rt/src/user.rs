@@ -55,7 +55,10 @@ pub fn enter(target: Target) -> Fault {
         // SAFETY: reads a register.
         unsafe { asm!("mov {}, rsp", out(reg) rsp, options(nomem, nostack)) };
         let kernel_sp = (rsp - 8192) & !15;
-        let _ = hypercall::call(xen_abi::hypercall::STACK_SWITCH, [u64::from(FLAT_KERNEL_SS), kernel_sp, 0, 0, 0]);
+        let _ = hypercall::call(
+            xen_abi::hypercall::STACK_SWITCH,
+            [u64::from(FLAT_KERNEL_SS), kernel_sp, 0, 0, 0],
+        );
         let t = target;
         let frame = [t.rip, t.cs, t.rflags, t.rsp, t.ss, t.rax, t.flags];
         // SAFETY: the frame is complete; the context left behind is resumed by `catch` alone,

@@ -32,12 +32,24 @@ fn bench(name: &str, count: u64, mut body: impl FnMut()) {
 
 /// One `mmuext_op`, without the count of what was done.
 fn ext(op: &MmuextOp) {
-    hypercall::raw(MMUEXT_OP, [&raw const *op as u64, 1, 0, u64::from(DOMID_SELF), 0]);
+    hypercall::raw(
+        MMUEXT_OP,
+        [&raw const *op as u64, 1, 0, u64::from(DOMID_SELF), 0],
+    );
 }
 
 /// `mmu_update`, without the count of what was done.
 fn update(requests: &[MmuUpdate]) {
-    hypercall::raw(MMU_UPDATE, [requests.as_ptr() as u64, requests.len() as u64, 0, u64::from(DOMID_SELF), 0]);
+    hypercall::raw(
+        MMU_UPDATE,
+        [
+            requests.as_ptr() as u64,
+            requests.len() as u64,
+            0,
+            u64::from(DOMID_SELF),
+            0,
+        ],
+    );
 }
 
 fn main() {
@@ -63,7 +75,10 @@ fn calls() {
     bench("yield", 200, || {
         hypercall::raw(SCHED_OP, [0; 5]);
     });
-    let mut calls = [MulticallEntry { op: u64::from(XEN_VERSION), ..Default::default() }; 16];
+    let mut calls = [MulticallEntry {
+        op: u64::from(XEN_VERSION),
+        ..Default::default()
+    }; 16];
     bench("multicall_16", 200, || {
         hypercall::raw(MULTICALL, [calls.as_mut_ptr() as u64, 16, 0, 0, 0]);
     });
@@ -76,10 +91,16 @@ fn calls() {
         });
         events::settle(a);
     }
-    let mut size = GnttabQuerySize { dom: DOMID_SELF, ..Default::default() };
+    let mut size = GnttabQuerySize {
+        dom: DOMID_SELF,
+        ..Default::default()
+    };
     let arg = &raw mut size as u64;
     bench("gnttab_query_size", 1000, || {
-        hypercall::raw(GRANT_TABLE_OP, [u64::from(GNTTABOP_query_size), arg, 1, 0, 0]);
+        hypercall::raw(
+            GRANT_TABLE_OP,
+            [u64::from(GNTTABOP_query_size), arg, 1, 0, 0],
+        );
     });
 }
 
@@ -94,7 +115,13 @@ fn traps_and_emulation() {
         insn::rdmsr(0xc000_0080);
     });
     let table = [
-        TrapInfo { vector: 6, flags: 0, cs: 0xe033, _pad0: 0, address: traps::step2() },
+        TrapInfo {
+            vector: 6,
+            flags: 0,
+            cs: 0xe033,
+            _pad0: 0,
+            address: traps::step2(),
+        },
         TrapInfo::default(),
     ];
     let _ = hypercall::call(SET_TRAP_TABLE, [table.as_ptr() as u64, 0, 0, 0, 0]);
@@ -113,15 +140,30 @@ fn tables() {
     let mut flip = false;
     bench("update_va_mapping_change", 500, || {
         flip = !flip;
-        hypercall::raw(UPDATE_VA_MAPPING, [page.va(), if flip { other } else { entry }, UVMF_INVLPG, 0, 0]);
+        hypercall::raw(
+            UPDATE_VA_MAPPING,
+            [
+                page.va(),
+                if flip { other } else { entry },
+                UVMF_INVLPG,
+                0,
+                0,
+            ],
+        );
     });
     bench("mmu_update_1_np", 500, || {
-        update(&[MmuUpdate { ptr: slot.ma, val: 0 }]);
+        update(&[MmuUpdate {
+            ptr: slot.ma,
+            val: 0,
+        }]);
     });
     let run = mem::alloc_run(64);
     let mut requests = [MmuUpdate::default(); 64];
     for (i, request) in requests.iter_mut().enumerate() {
-        *request = MmuUpdate { ptr: mem::l1_slot(run.nth(i).va()).ma, val: entry };
+        *request = MmuUpdate {
+            ptr: mem::l1_slot(run.nth(i).va()).ma,
+            val: entry,
+        };
     }
     bench("mmu_update_64_map", 20, || {
         update(&requests);
@@ -134,14 +176,22 @@ fn tables() {
         }
         update(&requests);
     });
-    let op = |cmd, arg1| MmuextOp { cmd, _pad0: 0, arg1, arg2: 0 };
+    let op = |cmd, arg1| MmuextOp {
+        cmd,
+        _pad0: 0,
+        arg1,
+        arg2: 0,
+    };
     let flush = op(MMUEXT_TLB_FLUSH_LOCAL, 0);
     bench("tlb_flush_local", 500, || ext(&flush));
     let invlpg = op(MMUEXT_INVLPG_LOCAL, slot.va);
     bench("invlpg_local", 500, || ext(&invlpg));
     let table = mem::alloc();
     let _ = table.protect(false);
-    let (pin, unpin) = (op(MMUEXT_PIN_L1_TABLE, table.mfn()), op(MMUEXT_UNPIN_TABLE, table.mfn()));
+    let (pin, unpin) = (
+        op(MMUEXT_PIN_L1_TABLE, table.mfn()),
+        op(MMUEXT_UNPIN_TABLE, table.mfn()),
+    );
     bench("pin_unpin_l1", 20, || {
         ext(&pin);
         ext(&unpin);

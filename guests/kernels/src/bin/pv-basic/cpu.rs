@@ -23,7 +23,10 @@ pub fn debug_registers() -> Outcome {
         same!(get_debugreg(reg), Ok(0x1000 * (reg as i64 + 1)));
     }
     // Not on the hypervisor's addresses.
-    refused!(set_debugreg(0, HYPERVISOR_VIRT_START + 0x8000_0000_00), EPERM);
+    refused!(
+        set_debugreg(0, HYPERVISOR_VIRT_START + 0x80_0000_0000),
+        EPERM
+    );
     refused!(set_debugreg(8, 0), ENODEV);
     refused!(get_debugreg(8), ENODEV);
     for reg in 0..4 {
@@ -64,12 +67,20 @@ pub fn cpuid_forced() -> Outcome {
     check!(max[0] >= 0xd, "highest basic leaf {:#x}", max[0]);
     let one = insn::cpuid_forced(1, 0);
     check!(one[2] >> 31 & 1 == 1, "no hypervisor bit in {:#x}", one[2]);
-    check!(one[3] >> 9 & 1 == 1 || one[3] >> 4 & 1 == 1, "leaf 1 EDX {:#x}", one[3]);
+    check!(
+        one[3] >> 9 & 1 == 1 || one[3] >> 4 & 1 == 1,
+        "leaf 1 EDX {:#x}",
+        one[3]
+    );
     // Never offered to a PV guest: VMX, PCID; SMEP and SMAP.
     same!(one[2] & (1 << 5 | 1 << 17), 0);
     same!(insn::cpuid_forced(7, 0)[1] & (1 << 7 | 1 << 20), 0);
     let ext = insn::cpuid_forced(0x8000_0001, 0);
-    check!(ext[3] >> 29 & 1 == 1 && ext[3] >> 11 & 1 == 1, "no long mode or SYSCALL in {:#x}", ext[3]);
+    check!(
+        ext[3] >> 29 & 1 == 1 && ext[3] >> 11 & 1 == 1,
+        "no long mode or SYSCALL in {:#x}",
+        ext[3]
+    );
     same!(ext[2] >> 2 & 1, 0);
     Ok(())
 }
@@ -78,13 +89,27 @@ pub fn xen_leaves() -> Outcome {
     let base = insn::cpuid_forced(XEN_CPUID_FIRST_LEAF, 0);
     same!(
         [base[1], base[2], base[3]],
-        [XEN_CPUID_SIGNATURE_EBX, XEN_CPUID_SIGNATURE_ECX, XEN_CPUID_SIGNATURE_EDX]
+        [
+            XEN_CPUID_SIGNATURE_EBX,
+            XEN_CPUID_SIGNATURE_ECX,
+            XEN_CPUID_SIGNATURE_EDX
+        ]
     );
-    check!(base[0] >= XEN_CPUID_FIRST_LEAF + 3, "highest leaf {:#x}", base[0]);
-    same!(insn::cpuid_forced(XEN_CPUID_FIRST_LEAF + 1, 0)[0], 4 << 16 | 20);
+    check!(
+        base[0] >= XEN_CPUID_FIRST_LEAF + 3,
+        "highest leaf {:#x}",
+        base[0]
+    );
+    same!(
+        insn::cpuid_forced(XEN_CPUID_FIRST_LEAF + 1, 0)[0],
+        4 << 16 | 20
+    );
     let two = insn::cpuid_forced(XEN_CPUID_FIRST_LEAF + 2, 0);
     same!(two[0], 1);
-    same!(two[2] & XEN_CPUID_FEAT1_MMU_PT_UPDATE_PRESERVE_AD, XEN_CPUID_FEAT1_MMU_PT_UPDATE_PRESERVE_AD);
+    same!(
+        two[2] & XEN_CPUID_FEAT1_MMU_PT_UPDATE_PRESERVE_AD,
+        XEN_CPUID_FEAT1_MMU_PT_UPDATE_PRESERVE_AD
+    );
     Ok(())
 }
 
@@ -125,7 +150,11 @@ pub fn control_registers() -> Outcome {
 }
 
 pub fn ports() -> Outcome {
-    ok!(hypercall::op(PHYSDEV_OP, PHYSDEVOP_set_iopl, &mut PhysdevSetIopl { iopl: 1 }));
+    ok!(hypercall::op(
+        PHYSDEV_OP,
+        PHYSDEVOP_set_iopl,
+        &mut PhysdevSetIopl { iopl: 1 }
+    ));
     // dom0 has the RTC: index and data, emulated or direct.
     ok!(traps::catch(|| insn::out8(0x70, 0x0a)));
     ok!(traps::catch(|| insn::in8(0x71)));
@@ -135,7 +164,11 @@ pub fn ports() -> Outcome {
     check!(id & 0xffff == 0x8086, "host bridge {id:#x}");
     ok!(traps::catch(|| insn::in8(0x61)));
     // Without the I/O privilege there is no port access at all.
-    ok!(hypercall::op(PHYSDEV_OP, PHYSDEVOP_set_iopl, &mut PhysdevSetIopl { iopl: 0 }));
+    ok!(hypercall::op(
+        PHYSDEV_OP,
+        PHYSDEVOP_set_iopl,
+        &mut PhysdevSetIopl { iopl: 0 }
+    ));
     guest_rt::traps!(13, insn::in8(0x71));
     Ok(())
 }
@@ -143,25 +176,55 @@ pub fn ports() -> Outcome {
 pub fn segment_bases() -> Outcome {
     let page = mem::alloc();
     page.set(0, 0xbace);
-    ok!(hypercall::call(SET_SEGMENT_BASE, [u64::from(SEGBASE_FS), page.va(), 0, 0, 0]));
+    ok!(hypercall::call(
+        SET_SEGMENT_BASE,
+        [u64::from(SEGBASE_FS), page.va(), 0, 0, 0]
+    ));
     same!(insn::read_fs0(), 0xbace);
-    ok!(hypercall::call(SET_SEGMENT_BASE, [u64::from(SEGBASE_FS), 0, 0, 0, 0]));
-    ok!(hypercall::call(SET_SEGMENT_BASE, [u64::from(SEGBASE_GS_KERNEL), page.va(), 0, 0, 0]));
+    ok!(hypercall::call(
+        SET_SEGMENT_BASE,
+        [u64::from(SEGBASE_FS), 0, 0, 0, 0]
+    ));
+    ok!(hypercall::call(
+        SET_SEGMENT_BASE,
+        [u64::from(SEGBASE_GS_KERNEL), page.va(), 0, 0, 0]
+    ));
     same!(insn::read_gs0(), 0xbace);
-    ok!(hypercall::call(SET_SEGMENT_BASE, [u64::from(SEGBASE_GS_KERNEL), 0, 0, 0, 0]));
-    ok!(hypercall::call(SET_SEGMENT_BASE, [u64::from(SEGBASE_GS_USER), page.va(), 0, 0, 0]));
-    ok!(hypercall::call(SET_SEGMENT_BASE, [u64::from(SEGBASE_GS_USER), 0, 0, 0, 0]));
-    ok!(hypercall::call(SET_SEGMENT_BASE, [u64::from(SEGBASE_GS_USER_SEL), 0, 0, 0, 0]));
+    ok!(hypercall::call(
+        SET_SEGMENT_BASE,
+        [u64::from(SEGBASE_GS_KERNEL), 0, 0, 0, 0]
+    ));
+    ok!(hypercall::call(
+        SET_SEGMENT_BASE,
+        [u64::from(SEGBASE_GS_USER), page.va(), 0, 0, 0]
+    ));
+    ok!(hypercall::call(
+        SET_SEGMENT_BASE,
+        [u64::from(SEGBASE_GS_USER), 0, 0, 0, 0]
+    ));
+    ok!(hypercall::call(
+        SET_SEGMENT_BASE,
+        [u64::from(SEGBASE_GS_USER_SEL), 0, 0, 0, 0]
+    ));
     refused!(hypercall::call(SET_SEGMENT_BASE, [4, 0, 0, 0, 0]), EINVAL);
     Ok(())
 }
 
 pub fn vm_assist() -> Outcome {
     for kind in [2, 4, 5] {
-        same!(hypercall::call(VM_ASSIST, [u64::from(VMASST_CMD_enable), kind, 0, 0, 0]), Ok(0));
-        same!(hypercall::call(VM_ASSIST, [u64::from(VMASST_CMD_disable), kind, 0, 0, 0]), Ok(0));
+        same!(
+            hypercall::call(VM_ASSIST, [u64::from(VMASST_CMD_enable), kind, 0, 0, 0]),
+            Ok(0)
+        );
+        same!(
+            hypercall::call(VM_ASSIST, [u64::from(VMASST_CMD_disable), kind, 0, 0, 0]),
+            Ok(0)
+        );
     }
-    refused!(hypercall::call(VM_ASSIST, [u64::from(VMASST_CMD_enable), 63, 0, 0, 0]), EINVAL);
+    refused!(
+        hypercall::call(VM_ASSIST, [u64::from(VMASST_CMD_enable), 63, 0, 0, 0]),
+        EINVAL
+    );
     refused!(hypercall::call(VM_ASSIST, [2, 2, 0, 0, 0]), ENOSYS);
     Ok(())
 }
@@ -176,21 +239,42 @@ pub fn multicall() -> Outcome {
     calls[1].op = 63;
     calls[2].op = u64::from(SET_DEBUGREG);
     calls[2].args = [8, 0, 0, 0, 0, 0];
-    same!(hypercall::call(MULTICALL, [calls.as_mut_ptr() as u64, 4, 0, 0, 0]), Ok(0));
-    same!(calls.map(|c| c.result as i64), [4 << 16 | 20, -38, -19, 4 << 16 | 20]);
+    same!(
+        hypercall::call(MULTICALL, [calls.as_mut_ptr() as u64, 4, 0, 0, 0]),
+        Ok(0)
+    );
+    same!(
+        calls.map(|c| c.result as i64),
+        [4 << 16 | 20, -38, -19, 4 << 16 | 20]
+    );
     same!(hypercall::call(MULTICALL, [0, 0, 0, 0, 0]), Ok(0));
     Ok(())
 }
 
 pub fn iopl() -> Outcome {
-    ok!(hypercall::op(PHYSDEV_OP, PHYSDEVOP_set_iopl, &mut PhysdevSetIopl { iopl: 1 }));
+    ok!(hypercall::op(
+        PHYSDEV_OP,
+        PHYSDEVOP_set_iopl,
+        &mut PhysdevSetIopl { iopl: 1 }
+    ));
     // With the kernel's I/O privilege, CLI and STI are emulated but leave the upcall mask alone.
     let mask = traps::upcall_mask().load(SeqCst);
     let cli = traps::catch(insn::cli);
     let sti = traps::catch(insn::sti);
     same!(traps::upcall_mask().load(SeqCst), mask);
     same!((cli.is_ok(), sti.is_ok()), (true, true));
-    refused!(hypercall::op(PHYSDEV_OP, PHYSDEVOP_set_iopl, &mut PhysdevSetIopl { iopl: 4 }), EINVAL);
-    ok!(hypercall::op(PHYSDEV_OP, PHYSDEVOP_set_iopl, &mut PhysdevSetIopl { iopl: 0 }));
+    refused!(
+        hypercall::op(
+            PHYSDEV_OP,
+            PHYSDEVOP_set_iopl,
+            &mut PhysdevSetIopl { iopl: 4 }
+        ),
+        EINVAL
+    );
+    ok!(hypercall::op(
+        PHYSDEV_OP,
+        PHYSDEVOP_set_iopl,
+        &mut PhysdevSetIopl { iopl: 0 }
+    ));
     Ok(())
 }

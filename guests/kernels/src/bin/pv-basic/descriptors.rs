@@ -33,13 +33,16 @@ pub fn update_descriptor() -> Outcome {
     let page = mem::alloc();
     ok!(page.protect(false));
     ok!(set_gdt(&[page.mfn()], 512));
-    let ma = page.mfn() << 12 | 5 * 8;
+    let ma = (page.mfn() << 12) | (5 * 8);
     ok!(hypercall::call(UPDATE_DESCRIPTOR, [ma, DATA3, 0, 0, 0]));
     ok!(guest_rt::traps::catch(|| insn::load_es(5 << 3 | 3)));
     insn::load_es(0);
     ok!(hypercall::call(UPDATE_DESCRIPTOR, [ma, 0, 0, 0, 0]));
     traps!(13, insn::load_es(5 << 3 | 3));
-    refused!(hypercall::call(UPDATE_DESCRIPTOR, [ma | 4, DATA3, 0, 0, 0]), EINVAL);
+    refused!(
+        hypercall::call(UPDATE_DESCRIPTOR, [ma | 4, DATA3, 0, 0, 0]),
+        EINVAL
+    );
     ok!(set_gdt(&[], 0));
     ok!(page.protect(true));
     Ok(())

@@ -11,9 +11,20 @@ pub fn loopback() -> Outcome {
     let (a, b) = events::pair()?;
     events::set_mask(a, false);
     ok!(hypercall::send(b));
-    check!(pending(a) && !pending(b), "pending: listener {}, sender {}", pending(a), pending(b));
-    check!(events::selector().load(core::sync::atomic::Ordering::SeqCst) & 1 << (a / 64) != 0, "selector bit");
-    check!(guest_rt::traps::upcall_pending().load(core::sync::atomic::Ordering::SeqCst) != 0, "upcall_pending");
+    check!(
+        pending(a) && !pending(b),
+        "pending: listener {}, sender {}",
+        pending(a),
+        pending(b)
+    );
+    check!(
+        events::selector().load(core::sync::atomic::Ordering::SeqCst) & 1 << (a / 64) != 0,
+        "selector bit"
+    );
+    check!(
+        guest_rt::traps::upcall_pending().load(core::sync::atomic::Ordering::SeqCst) != 0,
+        "upcall_pending"
+    );
     settle(a);
     ok!(hypercall::send(a));
     check!(take(b), "the other way");
@@ -25,9 +36,18 @@ pub fn loopback() -> Outcome {
 pub fn bind_sets_pending() -> Outcome {
     // What was sent before the binding may be lost, so binding raises the local end.
     let listener = events::alloc_unbound()?;
-    let mut bind = EvtchnBindInterdomain { remote_dom: DOMID_SELF, remote_port: listener, ..Default::default() };
+    let mut bind = EvtchnBindInterdomain {
+        remote_dom: DOMID_SELF,
+        remote_port: listener,
+        ..Default::default()
+    };
     ok!(hypercall::evtchn(EVTCHNOP_bind_interdomain, &mut bind));
-    check!(pending(bind.local_port) && !pending(listener), "local {}, remote {}", pending(bind.local_port), pending(listener));
+    check!(
+        pending(bind.local_port) && !pending(listener),
+        "local {}, remote {}",
+        pending(bind.local_port),
+        pending(listener)
+    );
     settle(bind.local_port);
     ok!(close(listener));
     ok!(close(bind.local_port));
@@ -40,7 +60,10 @@ pub fn mask() -> Outcome {
     events::set_mask(a, true);
     ok!(hypercall::send(b));
     check!(pending(a), "a masked port still becomes pending");
-    same!(guest_rt::traps::upcall_pending().load(core::sync::atomic::Ordering::SeqCst), 0);
+    same!(
+        guest_rt::traps::upcall_pending().load(core::sync::atomic::Ordering::SeqCst),
+        0
+    );
     settle(a);
     ok!(close(a));
     ok!(close(b));
@@ -51,10 +74,16 @@ pub fn unmask() -> Outcome {
     let (a, b) = events::pair()?;
     events::set_mask(a, true);
     ok!(hypercall::send(b));
-    same!(guest_rt::traps::upcall_pending().load(core::sync::atomic::Ordering::SeqCst), 0);
+    same!(
+        guest_rt::traps::upcall_pending().load(core::sync::atomic::Ordering::SeqCst),
+        0
+    );
     ok!(events::unmask(a));
     check!(!masked(a), "still masked");
-    check!(guest_rt::traps::upcall_pending().load(core::sync::atomic::Ordering::SeqCst) != 0, "no upcall after unmask");
+    check!(
+        guest_rt::traps::upcall_pending().load(core::sync::atomic::Ordering::SeqCst) != 0,
+        "no upcall after unmask"
+    );
     settle(a);
     ok!(close(a));
     ok!(close(b));
@@ -110,10 +139,17 @@ pub fn status() -> Outcome {
     let port = events::alloc_unbound()?;
     let status = ok!(events::status(port));
     same!((status.status, status.u[0] as u16), (EVTCHNSTAT_unbound, 0));
-    let mut bind = EvtchnBindInterdomain { remote_dom: DOMID_SELF, remote_port: port, ..Default::default() };
+    let mut bind = EvtchnBindInterdomain {
+        remote_dom: DOMID_SELF,
+        remote_port: port,
+        ..Default::default()
+    };
     ok!(hypercall::evtchn(EVTCHNOP_bind_interdomain, &mut bind));
     let status = ok!(events::status(port));
-    same!((status.status, status.u[0] as u16, status.u[1]), (EVTCHNSTAT_interdomain, 0, bind.local_port));
+    same!(
+        (status.status, status.u[0] as u16, status.u[1]),
+        (EVTCHNSTAT_interdomain, 0, bind.local_port)
+    );
     ok!(close(port));
     same!(ok!(events::status(port)).status, EVTCHNSTAT_closed);
     ok!(close(bind.local_port));
@@ -122,11 +158,23 @@ pub fn status() -> Outcome {
 
 pub fn bind_vcpu() -> Outcome {
     let port = events::alloc_unbound()?;
-    ok!(hypercall::evtchn(EVTCHNOP_bind_vcpu, &mut EvtchnBindVcpu { port, vcpu: 1 }));
+    ok!(hypercall::evtchn(
+        EVTCHNOP_bind_vcpu,
+        &mut EvtchnBindVcpu { port, vcpu: 1 }
+    ));
     same!(ok!(events::status(port)).vcpu, 1);
-    ok!(hypercall::evtchn(EVTCHNOP_bind_vcpu, &mut EvtchnBindVcpu { port, vcpu: 0 }));
+    ok!(hypercall::evtchn(
+        EVTCHNOP_bind_vcpu,
+        &mut EvtchnBindVcpu { port, vcpu: 0 }
+    ));
     let ipi = ok!(events::bind_ipi(0));
-    refused!(hypercall::evtchn(EVTCHNOP_bind_vcpu, &mut EvtchnBindVcpu { port: ipi, vcpu: 1 }), EINVAL);
+    refused!(
+        hypercall::evtchn(
+            EVTCHNOP_bind_vcpu,
+            &mut EvtchnBindVcpu { port: ipi, vcpu: 1 }
+        ),
+        EINVAL
+    );
     ok!(close(port));
     ok!(close(ipi));
     Ok(())

@@ -1,22 +1,34 @@
 //! The grant table, used by this domain with itself.
 
 use guest_rt::harness::Outcome;
-use guest_rt::{check, hypercall, mem, ok, same};
 use guest_rt::mem::pte;
+use guest_rt::{check, hypercall, mem, ok, same};
 use xen_abi::grant_table::*;
 use xen_abi::mmu::UVMF_INVLPG;
 use xen_abi::xen::DOMID_SELF;
 
 pub fn version_and_size() -> Outcome {
-    let mut size = GnttabQuerySize { dom: DOMID_SELF, ..Default::default() };
+    let mut size = GnttabQuerySize {
+        dom: DOMID_SELF,
+        ..Default::default()
+    };
     same!(hypercall::grant(GNTTABOP_query_size, &mut size), Ok(0));
     same!(size.status, GNTST_okay);
     check!(size.max_nr_frames >= 4 && size.nr_frames >= 1, "{size:?}");
-    let mut version = GnttabGetVersion { dom: DOMID_SELF, ..Default::default() };
+    let mut version = GnttabGetVersion {
+        dom: DOMID_SELF,
+        ..Default::default()
+    };
     same!(hypercall::grant(GNTTABOP_get_version, &mut version), Ok(0));
     same!(version.version, 1);
-    same!(hypercall::grant(GNTTABOP_set_version, &mut GnttabSetVersion { version: 1 }), Ok(0));
-    guest_rt::refused!(hypercall::grant(GNTTABOP_set_version, &mut GnttabSetVersion { version: 3 }), EINVAL);
+    same!(
+        hypercall::grant(GNTTABOP_set_version, &mut GnttabSetVersion { version: 1 }),
+        Ok(0)
+    );
+    guest_rt::refused!(
+        hypercall::grant(GNTTABOP_set_version, &mut GnttabSetVersion { version: 3 }),
+        EINVAL
+    );
     Ok(())
 }
 
@@ -32,7 +44,11 @@ fn table() -> Result<mem::Page, guest_rt::harness::Failure> {
     same!(hypercall::grant(GNTTABOP_setup_table, &mut setup), Ok(0));
     same!(setup.status, GNTST_okay);
     let page = mem::alloc();
-    ok!(hypercall::update_va_mapping(page.va(), pte::entry(frames[0], pte::DATA), UVMF_INVLPG));
+    ok!(hypercall::update_va_mapping(
+        page.va(),
+        pte::entry(frames[0], pte::DATA),
+        UVMF_INVLPG
+    ));
     Ok(page)
 }
 
@@ -40,7 +56,11 @@ pub fn setup_table() -> Outcome {
     let page = table()?;
     page.set(20, 0);
     same!(page.get(20), 0);
-    let mut setup = GnttabSetupTable { dom: DOMID_SELF, nr_frames: 100_000, ..Default::default() };
+    let mut setup = GnttabSetupTable {
+        dom: DOMID_SELF,
+        nr_frames: 100_000,
+        ..Default::default()
+    };
     same!(hypercall::grant(GNTTABOP_setup_table, &mut setup), Ok(0));
     same!(setup.status, GNTST_general_error);
     Ok(())
@@ -48,8 +68,12 @@ pub fn setup_table() -> Outcome {
 
 /// Grants `page` to dom0 itself under `reference`: flags, domain 0, frame.
 fn grant(table: mem::Page, reference: usize, page: mem::Page, flags: u16) {
-    table.dword(reference * 2 + 1).store(page.mfn() as u32, core::sync::atomic::Ordering::SeqCst);
-    table.dword(reference * 2).store(u32::from(flags), core::sync::atomic::Ordering::SeqCst);
+    table
+        .dword(reference * 2 + 1)
+        .store(page.mfn() as u32, core::sync::atomic::Ordering::SeqCst);
+    table
+        .dword(reference * 2)
+        .store(u32::from(flags), core::sync::atomic::Ordering::SeqCst);
 }
 
 pub fn copy() -> Outcome {
@@ -58,8 +82,18 @@ pub fn copy() -> Outcome {
     from.set(2, 0xc0_ffee);
     grant(table, 30, from, GTF_permit_access | GTF_readonly);
     let mut copy = GnttabCopy {
-        source: GnttabCopyPtr { u: 30, domid: DOMID_SELF, offset: 0, _pad0: 0 },
-        dest: GnttabCopyPtr { u: to.mfn(), domid: DOMID_SELF, offset: 0, _pad0: 0 },
+        source: GnttabCopyPtr {
+            u: 30,
+            domid: DOMID_SELF,
+            offset: 0,
+            _pad0: 0,
+        },
+        dest: GnttabCopyPtr {
+            u: to.mfn(),
+            domid: DOMID_SELF,
+            offset: 0,
+            _pad0: 0,
+        },
         len: 64,
         flags: GNTCOPY_source_gref,
         status: 99,
@@ -93,12 +127,26 @@ pub fn map() -> Outcome {
     same!(window.get(4), 0xabc);
     window.set(4, 0xdef);
     same!(page.get(4), 0xdef);
-    let flags = table.half(31 * 4).load(core::sync::atomic::Ordering::SeqCst);
-    same!(flags & (GTF_reading | GTF_writing), GTF_reading | GTF_writing);
-    let mut unmap = GnttabUnmapGrantRef { host_addr: window.va(), handle: map.handle, ..Default::default() };
-    same!(hypercall::grant(GNTTABOP_unmap_grant_ref, &mut unmap), Ok(0));
+    let flags = table
+        .half(31 * 4)
+        .load(core::sync::atomic::Ordering::SeqCst);
+    same!(
+        flags & (GTF_reading | GTF_writing),
+        GTF_reading | GTF_writing
+    );
+    let mut unmap = GnttabUnmapGrantRef {
+        host_addr: window.va(),
+        handle: map.handle,
+        ..Default::default()
+    };
+    same!(
+        hypercall::grant(GNTTABOP_unmap_grant_ref, &mut unmap),
+        Ok(0)
+    );
     same!(unmap.status, GNTST_okay);
-    let flags = table.half(31 * 4).load(core::sync::atomic::Ordering::SeqCst);
+    let flags = table
+        .half(31 * 4)
+        .load(core::sync::atomic::Ordering::SeqCst);
     same!(flags & (GTF_reading | GTF_writing), 0);
     guest_rt::traps!(14, window.get(0));
     ok!(window.protect(true));

@@ -21,8 +21,20 @@ fn contains(page: mem::Page, needle: &[u8]) -> bool {
 }
 
 pub fn version() -> Outcome {
-    same!(ok!(hypercall::call(XEN_VERSION, [u64::from(XENVER_version), 0, 0, 0, 0])), 4 << 16 | 20);
-    same!(ok!(hypercall::call(XEN_VERSION, [u64::from(XENVER_pagesize), 0, 0, 0, 0])), 4096);
+    same!(
+        ok!(hypercall::call(
+            XEN_VERSION,
+            [u64::from(XENVER_version), 0, 0, 0, 0]
+        )),
+        4 << 16 | 20
+    );
+    same!(
+        ok!(hypercall::call(
+            XEN_VERSION,
+            [u64::from(XENVER_pagesize), 0, 0, 0, 0]
+        )),
+        4096
+    );
     Ok(())
 }
 
@@ -33,15 +45,31 @@ pub fn strings() -> Outcome {
     ok!(text(XENVER_compile_info, page));
     ok!(text(XENVER_changeset, page));
     ok!(text(XENVER_capabilities, page));
-    check!(contains(page, b"xen-3.0-x86_64"), "capabilities lack xen-3.0-x86_64");
+    check!(
+        contains(page, b"xen-3.0-x86_64"),
+        "capabilities lack xen-3.0-x86_64"
+    );
     ok!(text(XENVER_commandline, page));
-    check!(contains(page, b"dom0_mem="), "the command line lacks dom0_mem");
+    check!(
+        contains(page, b"dom0_mem="),
+        "the command line lacks dom0_mem"
+    );
     // The newer forms begin with the room available and return the bytes written.
-    for (cmd, needle) in [(XENVER_capabilities2, &b"xen-3.0-x86_64"[..]), (XENVER_commandline2, b"dom0_mem=")] {
+    for (cmd, needle) in [
+        (XENVER_capabilities2, &b"xen-3.0-x86_64"[..]),
+        (XENVER_commandline2, b"dom0_mem="),
+    ] {
         (0..512).for_each(|i| page.set(i, 0));
-        page.dword(0).store(2048, core::sync::atomic::Ordering::Relaxed);
-        let len = ok!(hypercall::call(XEN_VERSION, [u64::from(cmd), page.va(), 0, 0, 0]));
-        check!(len > 0 && contains(page, needle), "string {cmd}: length {len}");
+        page.dword(0)
+            .store(2048, core::sync::atomic::Ordering::Relaxed);
+        let len = ok!(hypercall::call(
+            XEN_VERSION,
+            [u64::from(cmd), page.va(), 0, 0, 0]
+        ));
+        check!(
+            len > 0 && contains(page, needle),
+            "string {cmd}: length {len}"
+        );
     }
     Ok(())
 }
@@ -50,18 +78,42 @@ pub fn features() -> Outcome {
     let mut info = FeatureInfo::default();
     ok!(hypercall::op(XEN_VERSION, XENVER_get_features, &mut info));
     let has = |bit: u32| info.submap >> bit & 1 == 1;
-    check!(has(XENFEAT_mmu_pt_update_preserve_ad), "preserve_ad missing in {:#x}", info.submap);
-    check!(has(XENFEAT_gnttab_map_avail_bits), "map_avail_bits missing in {:#x}", info.submap);
+    check!(
+        has(XENFEAT_mmu_pt_update_preserve_ad),
+        "preserve_ad missing in {:#x}",
+        info.submap
+    );
+    check!(
+        has(XENFEAT_gnttab_map_avail_bits),
+        "map_avail_bits missing in {:#x}",
+        info.submap
+    );
     check!(has(XENFEAT_dom0), "dom0 missing in {:#x}", info.submap);
-    check!(!has(XENFEAT_auto_translated_physmap), "auto_translated in {:#x}", info.submap);
-    check!(!has(XENFEAT_writable_page_tables), "writable_page_tables in {:#x}", info.submap);
-    check!(!has(XENFEAT_hvm_callback_vector), "hvm_callback_vector in {:#x}", info.submap);
+    check!(
+        !has(XENFEAT_auto_translated_physmap),
+        "auto_translated in {:#x}",
+        info.submap
+    );
+    check!(
+        !has(XENFEAT_writable_page_tables),
+        "writable_page_tables in {:#x}",
+        info.submap
+    );
+    check!(
+        !has(XENFEAT_hvm_callback_vector),
+        "hvm_callback_vector in {:#x}",
+        info.submap
+    );
     Ok(())
 }
 
 pub fn platform_parameters() -> Outcome {
     let mut info = PlatformParameters::default();
-    ok!(hypercall::op(XEN_VERSION, XENVER_platform_parameters, &mut info));
+    ok!(hypercall::op(
+        XEN_VERSION,
+        XENVER_platform_parameters,
+        &mut info
+    ));
     same!(info.virt_start, HYPERVISOR_VIRT_START);
     Ok(())
 }
@@ -75,11 +127,26 @@ pub fn guest_handle() -> Outcome {
 
 pub fn start_info() -> Outcome {
     let info = mem::start_info();
-    check!(info.magic.starts_with(b"xen-3.0-x86_64"), "magic {:?}", info.magic);
-    same!(info.flags & (SIF_PRIVILEGED | SIF_INITDOMAIN), SIF_PRIVILEGED | SIF_INITDOMAIN);
-    check!((0xf000..=0x10000).contains(&info.nr_pages), "nr_pages {:#x} for 256 MiB", info.nr_pages);
+    check!(
+        info.magic.starts_with(b"xen-3.0-x86_64"),
+        "magic {:?}",
+        info.magic
+    );
+    same!(
+        info.flags & (SIF_PRIVILEGED | SIF_INITDOMAIN),
+        SIF_PRIVILEGED | SIF_INITDOMAIN
+    );
+    check!(
+        (0xf000..=0x10000).contains(&info.nr_pages),
+        "nr_pages {:#x} for 256 MiB",
+        info.nr_pages
+    );
     same!(info.shared_info & 0xfff, 0);
-    check!(info.pt_base > VIRT_BASE && info.pt_base & 0xfff == 0, "pt_base {:#x}", info.pt_base);
+    check!(
+        info.pt_base > VIRT_BASE && info.pt_base & 0xfff == 0,
+        "pt_base {:#x}",
+        info.pt_base
+    );
     check!(info.nr_pt_frames >= 4, "nr_pt_frames {}", info.nr_pt_frames);
     Ok(())
 }
@@ -120,7 +187,10 @@ pub fn initial_mappings() -> Outcome {
         let slot = mem::l1_slot(va);
         check!(slot.entry & pte::P != 0, "{va:#x} is not mapped");
         if va != mem::shared_info().va() {
-            same!(pte::mfn(slot.entry), mem::pfn_to_mfn((va - VIRT_BASE) / 4096));
+            same!(
+                pte::mfn(slot.entry),
+                mem::pfn_to_mfn((va - VIRT_BASE) / 4096)
+            );
         }
     }
     Ok(())

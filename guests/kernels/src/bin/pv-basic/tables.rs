@@ -8,12 +8,24 @@ use xen_abi::mmu::*;
 pub fn update_va() -> Outcome {
     let (a, b) = (mem::alloc(), mem::alloc());
     b.set(3, 0xb0b);
-    ok!(hypercall::update_va_mapping(a.va(), pte::entry(b.mfn(), pte::DATA), UVMF_INVLPG));
+    ok!(hypercall::update_va_mapping(
+        a.va(),
+        pte::entry(b.mfn(), pte::DATA),
+        UVMF_INVLPG
+    ));
     same!(a.get(3), 0xb0b);
-    ok!(hypercall::update_va_mapping(a.va(), pte::entry(b.mfn(), pte::RO), UVMF_TLB_FLUSH));
+    ok!(hypercall::update_va_mapping(
+        a.va(),
+        pte::entry(b.mfn(), pte::RO),
+        UVMF_TLB_FLUSH
+    ));
     let fault = traps!(14, a.set(3, 1));
     same!((fault.cr2, fault.error), (a.va() + 24, 3));
-    ok!(hypercall::update_va_mapping(a.va(), 0, UVMF_INVLPG | UVMF_ALL));
+    ok!(hypercall::update_va_mapping(
+        a.va(),
+        0,
+        UVMF_INVLPG | UVMF_ALL
+    ));
     let fault = traps!(14, a.get(0));
     same!((fault.cr2, fault.error), (a.va(), 0));
     ok!(a.protect(true));
@@ -25,7 +37,10 @@ pub fn mmu_update() -> Outcome {
     let (a, b) = (mem::alloc(), mem::alloc());
     let slot = mem::l1_slot(a.va());
     b.set(0, 77);
-    ok!(hypercall::set_entry(slot.ma, pte::entry(b.mfn(), pte::DATA)));
+    ok!(hypercall::set_entry(
+        slot.ma,
+        pte::entry(b.mfn(), pte::DATA)
+    ));
     ok!(hypercall::mmuext(MMUEXT_INVLPG_LOCAL, a.va(), 0));
     same!(a.get(0), 77);
     ok!(hypercall::set_entry(slot.ma, 0));
@@ -35,7 +50,10 @@ pub fn mmu_update() -> Outcome {
     // A non-present entry holds any bits.
     ok!(hypercall::set_entry(slot.ma, 0xdead_beef_0000_0ffe));
     same!(mem::l1_slot(a.va()).entry, 0xdead_beef_0000_0ffe);
-    ok!(hypercall::set_entry(slot.ma, pte::entry(a.mfn(), pte::DATA)));
+    ok!(hypercall::set_entry(
+        slot.ma,
+        pte::entry(a.mfn(), pte::DATA)
+    ));
     same!(a.get(0), 0);
     Ok(())
 }
@@ -48,8 +66,14 @@ pub fn preserve_ad() -> Outcome {
     ok!(hypercall::mmuext(MMUEXT_INVLPG_LOCAL, page.va(), 0));
     same!(mem::l1_slot(page.va()).entry & (pte::A | pte::D), 0);
     page.set(0, 1);
-    same!(mem::l1_slot(page.va()).entry & (pte::A | pte::D), pte::A | pte::D);
-    ok!(hypercall::set_entry(slot.ma | MMU_PT_UPDATE_PRESERVE_AD, pte::entry(page.mfn(), pte::P | pte::US)));
+    same!(
+        mem::l1_slot(page.va()).entry & (pte::A | pte::D),
+        pte::A | pte::D
+    );
+    ok!(hypercall::set_entry(
+        slot.ma | MMU_PT_UPDATE_PRESERVE_AD,
+        pte::entry(page.mfn(), pte::P | pte::US)
+    ));
     let entry = mem::l1_slot(page.va()).entry;
     same!(entry & (pte::A | pte::D | pte::RW), pte::A | pte::D);
     ok!(page.protect(true));
@@ -58,9 +82,15 @@ pub fn preserve_ad() -> Outcome {
 
 pub fn machphys_update() -> Outcome {
     let page = mem::alloc();
-    ok!(hypercall::set_entry(page.mfn() << 12 | MMU_MACHPHYS_UPDATE, 0x1234));
+    ok!(hypercall::set_entry(
+        page.mfn() << 12 | MMU_MACHPHYS_UPDATE,
+        0x1234
+    ));
     same!(mem::mfn_to_pfn(page.mfn()), Ok(0x1234));
-    ok!(hypercall::set_entry(page.mfn() << 12 | MMU_MACHPHYS_UPDATE, page.pfn()));
+    ok!(hypercall::set_entry(
+        page.mfn() << 12 | MMU_MACHPHYS_UPDATE,
+        page.pfn()
+    ));
     same!(mem::mfn_to_pfn(page.mfn()), Ok(page.pfn()));
     Ok(())
 }
@@ -96,10 +126,16 @@ pub fn writable_tables() -> Outcome {
     // A kernel may write an L1 entry directly: the write traps and the hypervisor does it.
     let page = mem::alloc();
     let slot = mem::l1_slot(page.va());
-    same!(mem::probe_write(slot.va, pte::entry(page.mfn(), pte::RO)), Ok(()));
+    same!(
+        mem::probe_write(slot.va, pte::entry(page.mfn(), pte::RO)),
+        Ok(())
+    );
     ok!(hypercall::mmuext(MMUEXT_INVLPG_LOCAL, page.va(), 0));
     traps!(14, page.set(0, 1));
-    same!(mem::probe_write(slot.va, pte::entry(page.mfn(), pte::DATA)), Ok(()));
+    same!(
+        mem::probe_write(slot.va, pte::entry(page.mfn(), pte::DATA)),
+        Ok(())
+    );
     ok!(hypercall::mmuext(MMUEXT_INVLPG_LOCAL, page.va(), 0));
     page.set(0, 1);
     Ok(())
@@ -112,8 +148,14 @@ pub fn pin_l1() -> Outcome {
     ok!(table.protect(false));
     ok!(hypercall::mmuext(MMUEXT_PIN_L1_TABLE, table.mfn(), 0));
     // While it is a table it cannot be mapped writable, and its entries change by mmu_update.
-    check!(table.protect(true).is_err(), "a pinned table became writable");
-    ok!(hypercall::set_entry(table.mfn() << 12 | 8, pte::entry(data.mfn(), pte::DATA)));
+    check!(
+        table.protect(true).is_err(),
+        "a pinned table became writable"
+    );
+    ok!(hypercall::set_entry(
+        table.mfn() << 12 | 8,
+        pte::entry(data.mfn(), pte::DATA)
+    ));
     same!(pte::mfn(table.get(1)), data.mfn());
     ok!(hypercall::mmuext(MMUEXT_UNPIN_TABLE, table.mfn(), 0));
     ok!(table.protect(true));
@@ -150,7 +192,10 @@ pub fn new_l4() -> Outcome {
     same!(seen, Ok(0x5eed));
     same!(m2p, Ok(l4.pfn()));
     same!((unpinned, repinned), (Ok(0), Ok(0)));
-    check!(mem::probe_read(va + 8).is_err(), "the other space's page is still mapped");
+    check!(
+        mem::probe_read(va + 8).is_err(),
+        "the other space's page is still mapped"
+    );
     ok!(hypercall::mmuext(MMUEXT_UNPIN_TABLE, l4.mfn(), 0));
     // Free of its types, every frame may be writable again.
     for page in [l4, l3, l2, l1] {

@@ -45,16 +45,35 @@ pub fn clock() -> Outcome {
 
 pub fn wall() -> Outcome {
     let page = mem::shared_info();
-    let word = |offset: usize| page.dword(offset / 4).load(core::sync::atomic::Ordering::SeqCst);
+    let word = |offset: usize| {
+        page.dword(offset / 4)
+            .load(core::sync::atomic::Ordering::SeqCst)
+    };
     same!(word(SHARED_INFO_WC_VERSION) & 1, 0);
-    let seconds = u64::from(word(SHARED_INFO_WC_SEC)) | u64::from(word(SHARED_INFO_WC_SEC_HI)) << 32;
-    check!(seconds > 1_700_000_000 && seconds < 4_000_000_000, "wall clock at boot {seconds}");
-    check!(word(SHARED_INFO_WC_NSEC) < 1_000_000_000, "nanoseconds {}", word(SHARED_INFO_WC_NSEC));
+    let seconds =
+        u64::from(word(SHARED_INFO_WC_SEC)) | u64::from(word(SHARED_INFO_WC_SEC_HI)) << 32;
+    check!(
+        seconds > 1_700_000_000 && seconds < 4_000_000_000,
+        "wall clock at boot {seconds}"
+    );
+    check!(
+        word(SHARED_INFO_WC_NSEC) < 1_000_000_000,
+        "nanoseconds {}",
+        word(SHARED_INFO_WC_NSEC)
+    );
     Ok(())
 }
 
 fn singleshot_at(timeout_abs_ns: u64, flags: u32) -> hypercall::HyperResult {
-    hypercall::vcpu(VCPUOP_set_singleshot_timer, 0, &mut VcpuSetSingleshotTimer { timeout_abs_ns, flags, _pad0: 0 })
+    hypercall::vcpu(
+        VCPUOP_set_singleshot_timer,
+        0,
+        &mut VcpuSetSingleshotTimer {
+            timeout_abs_ns,
+            flags,
+            _pad0: 0,
+        },
+    )
 }
 
 pub fn singleshot() -> Outcome {
@@ -79,11 +98,17 @@ pub fn past() -> Outcome {
     let port = timer_port()?;
     // With the `future` flag a past deadline may be refused, or fires as without it.
     match singleshot_at(now() - MS, VCPU_SSHOTTMR_future) {
-        Ok(_) => check!(wait(100 * MS, || take(port)), "a past deadline does not fire"),
+        Ok(_) => check!(
+            wait(100 * MS, || take(port)),
+            "a past deadline does not fire"
+        ),
         result => refused!(result, ETIME),
     }
     ok!(singleshot_at(now() - MS, 0));
-    check!(wait(100 * MS, || take(port)), "a past deadline does not fire");
+    check!(
+        wait(100 * MS, || take(port)),
+        "a past deadline does not fire"
+    );
     ok!(singleshot_at(1, 0));
     check!(wait(100 * MS, || take(port)), "deadline 1 does not fire");
     events::settle(port);
@@ -92,14 +117,25 @@ pub fn past() -> Outcome {
 
 pub fn periodic() -> Outcome {
     let port = timer_port()?;
-    ok!(hypercall::vcpu(VCPUOP_set_periodic_timer, 0, &mut VcpuSetPeriodicTimer { period_ns: 5 * MS }));
+    ok!(hypercall::vcpu(
+        VCPUOP_set_periodic_timer,
+        0,
+        &mut VcpuSetPeriodicTimer { period_ns: 5 * MS }
+    ));
     for i in 0..3 {
         check!(wait(200 * MS, || take(port)), "tick {i} is missing");
     }
     ok!(hypercall::vcpu_plain(VCPUOP_stop_periodic_timer, 0));
     take(port);
     check!(!wait(20 * MS, || take(port)), "ticks after being stopped");
-    refused!(hypercall::vcpu(VCPUOP_set_periodic_timer, 0, &mut VcpuSetPeriodicTimer { period_ns: 1000 }), EINVAL);
+    refused!(
+        hypercall::vcpu(
+            VCPUOP_set_periodic_timer,
+            0,
+            &mut VcpuSetPeriodicTimer { period_ns: 1000 }
+        ),
+        EINVAL
+    );
     events::settle(port);
     Ok(())
 }
@@ -114,5 +150,3 @@ pub fn set_timer_op() -> Outcome {
     events::settle(port);
     Ok(())
 }
-
-

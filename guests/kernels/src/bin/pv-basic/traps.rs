@@ -50,12 +50,19 @@ pub fn de() -> Outcome {
 
 pub fn db() -> Outcome {
     let fault = guest_rt::traps!(1, insn::single_step());
-    check!(fault.rflags & 1 << 8 != 0, "rflags {:#x} lack TF", fault.rflags);
+    check!(
+        fault.rflags & 1 << 8 != 0,
+        "rflags {:#x} lack TF",
+        fault.rflags
+    );
     Ok(())
 }
 
 pub fn nm() -> Outcome {
-    ok!(hypercall::call(xen_abi::hypercall::FPU_TASKSWITCH, [1, 0, 0, 0, 0]));
+    ok!(hypercall::call(
+        xen_abi::hypercall::FPU_TASKSWITCH,
+        [1, 0, 0, 0, 0]
+    ));
     guest_rt::traps!(7, insn::fnop());
     // The hypervisor clears TS on the way to the handler.
     ok!(traps::catch(insn::fnop));
@@ -65,10 +72,19 @@ pub fn nm() -> Outcome {
 pub fn partial_table() -> Outcome {
     // A table changes the vectors it names and no others.
     let table = [
-        TrapInfo { vector: 6, flags: 0, cs: 0xe033, _pad0: 0, address: stub(3) },
+        TrapInfo {
+            vector: 6,
+            flags: 0,
+            cs: 0xe033,
+            _pad0: 0,
+            address: stub(3),
+        },
         TrapInfo::default(),
     ];
-    ok!(hypercall::call(SET_TRAP_TABLE, [table.as_ptr() as u64, 0, 0, 0, 0]));
+    ok!(hypercall::call(
+        SET_TRAP_TABLE,
+        [table.as_ptr() as u64, 0, 0, 0, 0]
+    ));
     guest_rt::traps!(3, insn::ud2());
     guest_rt::traps!(13, insn::int21());
     // A null table forgets all of them.

@@ -52,7 +52,15 @@ fn space() -> Outcome {
 
 fn run(offset: u64, rax: u64) -> Result<Fault, Failure> {
     space()?;
-    Ok(user::enter(Target { rip: CODE + offset, cs: 0xe033, rflags: 0x202, rsp: STACK, ss: 0xe02b, rax, flags: 0 }))
+    Ok(user::enter(Target {
+        rip: CODE + offset,
+        cs: 0xe033,
+        rflags: 0x202,
+        rsp: STACK,
+        ss: 0xe02b,
+        rax,
+        flags: 0,
+    }))
 }
 
 pub fn syscall() -> Outcome {
@@ -83,15 +91,26 @@ pub fn faults() -> Outcome {
     let fault = run(96, 0)?;
     same!((fault.vector, fault.error), (13, 0));
     let fault = run(4096, 0)?;
-    same!((fault.vector, fault.cr2, fault.error), (14, CODE + 4096, 0x15));
+    same!(
+        (fault.vector, fault.cr2, fault.error),
+        (14, CODE + 4096, 0x15)
+    );
     Ok(())
 }
 
 pub fn isolated() -> Outcome {
     // Neither the kernel, nor the hypervisor, nor its M2P is there in user mode.
-    for va in [mem::start_info().pt_base, 0xffff_8000_0000_0000, 0xffff_82d0_4000_0000, 0xffff_8300_0000_0000] {
+    for va in [
+        mem::start_info().pt_base,
+        0xffff_8000_0000_0000,
+        0xffff_82d0_4000_0000,
+        0xffff_8300_0000_0000,
+    ] {
         let fault = run(48, va)?;
-        check!(fault.vector == 14 && fault.cr2 == va, "user read of {va:#x}: {fault:x?}");
+        check!(
+            fault.vector == 14 && fault.cr2 == va,
+            "user read of {va:#x}: {fault:x?}"
+        );
     }
     Ok(())
 }
@@ -100,7 +119,10 @@ pub fn stack_switch() -> Outcome {
     let fault = run(0, 1)?;
     same!(fault.vector, SYSCALL);
     // The kernel stack must be a ring-3 stack selector; a null one is refused or fixed.
-    let result = hypercall::call(xen_abi::hypercall::STACK_SWITCH, [0xe02b, 0xffff_ffff_8010_0000, 0, 0, 0]);
+    let result = hypercall::call(
+        xen_abi::hypercall::STACK_SWITCH,
+        [0xe02b, 0xffff_ffff_8010_0000, 0, 0, 0],
+    );
     same!(result, Ok(0));
     let fault = run(0, 2)?;
     same!((fault.vector, fault.rax), (SYSCALL, 2));

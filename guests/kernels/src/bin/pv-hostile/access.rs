@@ -7,7 +7,13 @@ use xen_abi::hypercall::PHYSDEV_OP;
 use xen_abi::physdev::{PHYSDEVOP_set_iopl, PhysdevSetIopl};
 
 pub fn read_hypervisor() -> Outcome {
-    for va in [HYPERVISOR[1], HYPERVISOR[2], HYPERVISOR[3], 0xffff_8040_0000_0000, 0xffff_8180_0000_0000] {
+    for va in [
+        HYPERVISOR[1],
+        HYPERVISOR[2],
+        HYPERVISOR[3],
+        0xffff_8040_0000_0000,
+        0xffff_8180_0000_0000,
+    ] {
         let fault = traps!(14, mem::read_uncaught(va));
         same!(fault.cr2, va);
         let fault = traps!(14, mem::write_uncaught(va, 0));
@@ -33,7 +39,11 @@ pub fn execute() -> Outcome {
 }
 
 fn iopl(level: u32) -> hypercall::HyperResult {
-    hypercall::op(PHYSDEV_OP, PHYSDEVOP_set_iopl, &mut PhysdevSetIopl { iopl: level })
+    hypercall::op(
+        PHYSDEV_OP,
+        PHYSDEVOP_set_iopl,
+        &mut PhysdevSetIopl { iopl: level },
+    )
 }
 
 pub fn ports() -> Outcome {
@@ -41,9 +51,15 @@ pub fn ports() -> Outcome {
     // Read as nothing and written to no effect, or trapped: both PICs, the PIT's counter 0, the hypervisor's UART.
     for port in [0x20u16, 0x21, 0xa0, 0xa1, 0x40, 0x3f8, 0x3fd] {
         let read = traps::catch(|| insn::in8(port));
-        check!(read.is_err_and(|f| f.vector == 13) || read == Ok(0xff), "in {port:#x}: {read:x?}");
+        check!(
+            read.is_err_and(|f| f.vector == 13) || read == Ok(0xff),
+            "in {port:#x}: {read:x?}"
+        );
         let write = traps::catch(|| insn::out8(port, 0xff));
-        check!(write.is_err_and(|f| f.vector == 13) || write == Ok(()), "out {port:#x}: {write:x?}");
+        check!(
+            write.is_err_and(|f| f.vector == 13) || write == Ok(()),
+            "out {port:#x}: {write:x?}"
+        );
     }
     ok!(iopl(0));
     traps!(13, insn::in8(0x80));
@@ -101,7 +117,10 @@ pub fn control_registers() -> Outcome {
     traps!(13, insn::write_cr8(0));
     // A base that is no L4 of ours.
     let write = traps::catch(|| insn::write_cr3(super::free_frame() << 12));
-    check!(write.is_err_and(|f| f.vector == 13), "CR3 with a frame of nobody: {write:x?}");
+    check!(
+        write.is_err_and(|f| f.vector == 13),
+        "CR3 with a frame of nobody: {write:x?}"
+    );
     ok!(traps::catch(|| insn::write_cr3(mem::boot_l4_mfn() << 12)));
     Ok(())
 }

@@ -16,7 +16,22 @@ fn op(nr: u32, cmd: u64) -> hypercall::HyperResult {
 }
 
 pub fn unknown() -> Outcome {
-    for nr in [11, 43, 44, 47, 56, 63, 64, 100, 255, 256, 4095, 1 << 20, 1 << 32, u64::MAX] {
+    for nr in [
+        11,
+        43,
+        44,
+        47,
+        56,
+        63,
+        64,
+        100,
+        255,
+        256,
+        4095,
+        1 << 20,
+        1 << 32,
+        u64::MAX,
+    ] {
         let result = hypercall::by_number(nr, [0; 5]);
         check!(result == Err(38), "hypercall {nr}: {result:?}");
     }
@@ -52,11 +67,20 @@ pub fn interface_versions() -> Outcome {
         }
     }
     words[0] = 0x17 << 32 | 9999;
-    refused!(hypercall::call(DOMCTL, [&raw const words as u64, 0, 0, 0, 0]), ENOSYS);
+    refused!(
+        hypercall::call(DOMCTL, [&raw const words as u64, 0, 0, 0, 0]),
+        ENOSYS
+    );
     words[0] = 0x15 << 32 | 9999;
-    refused!(hypercall::call(SYSCTL, [&raw const words as u64, 0, 0, 0, 0]), ENOSYS);
+    refused!(
+        hypercall::call(SYSCTL, [&raw const words as u64, 0, 0, 0, 0]),
+        ENOSYS
+    );
     words[0] = 0x0300_0001 << 32 | 9999;
-    refused!(hypercall::call(PLATFORM_OP, [9999 | &raw const words as u64, 0, 0, 0, 0]), EACCES);
+    refused!(
+        hypercall::call(PLATFORM_OP, [9999 | &raw const words as u64, 0, 0, 0, 0]),
+        EACCES
+    );
     Ok(())
 }
 
@@ -68,17 +92,29 @@ pub fn multicall_huge() -> Outcome {
     }
     let next = mem::alloc();
     ok!(next.map(0));
-    refused!(hypercall::call(MULTICALL, [page.va(), 1 << 30, 0, 0, 0]), EFAULT);
+    refused!(
+        hypercall::call(MULTICALL, [page.va(), 1 << 30, 0, 0, 0]),
+        EFAULT
+    );
     same!(page.get(63 * 8 + 1), 4 << 16 | 20);
     ok!(next.protect(true));
     Ok(())
 }
 
 pub fn multicall_nested() -> Outcome {
-    let mut inner = [MulticallEntry { op: u64::from(XEN_VERSION), ..Default::default() }];
-    let mut outer = [MulticallEntry { op: u64::from(MULTICALL), ..Default::default() }];
+    let mut inner = [MulticallEntry {
+        op: u64::from(XEN_VERSION),
+        ..Default::default()
+    }];
+    let mut outer = [MulticallEntry {
+        op: u64::from(MULTICALL),
+        ..Default::default()
+    }];
     outer[0].args = [inner.as_mut_ptr() as u64, 1, 0, 0, 0, 0];
-    ok!(hypercall::call(MULTICALL, [outer.as_mut_ptr() as u64, 1, 0, 0, 0]));
+    ok!(hypercall::call(
+        MULTICALL,
+        [outer.as_mut_ptr() as u64, 1, 0, 0, 0]
+    ));
     same!(outer[0].result as i64, -22);
     Ok(())
 }
@@ -118,7 +154,10 @@ pub fn debug_registers() -> Outcome {
 
 pub fn segment_base() -> Outcome {
     for which in 0..3 {
-        refused!(hypercall::call(SET_SEGMENT_BASE, [which, super::NON_CANONICAL, 0, 0, 0]), EINVAL);
+        refused!(
+            hypercall::call(SET_SEGMENT_BASE, [which, super::NON_CANONICAL, 0, 0, 0]),
+            EINVAL
+        );
     }
     // A selector of another's descriptors for user GS: refused or nulled, never loaded.
     let _ = hypercall::call(SET_SEGMENT_BASE, [3, 0xe008, 0, 0, 0]);
@@ -128,14 +167,22 @@ pub fn segment_base() -> Outcome {
 
 pub fn timers() -> Outcome {
     for at in [u64::MAX, 1 << 63, (1 << 63) - 1, 1 << 62, now() + 100 * MS] {
-        let mut arg = VcpuSetSingleshotTimer { timeout_abs_ns: at, flags: 0, _pad0: 0 };
+        let mut arg = VcpuSetSingleshotTimer {
+            timeout_abs_ns: at,
+            flags: 0,
+            _pad0: 0,
+        };
         ok!(hypercall::vcpu(VCPUOP_set_singleshot_timer, 0, &mut arg));
         ok!(hypercall::call(SET_TIMER_OP, [at, 0, 0, 0, 0]));
     }
     ok!(hypercall::call(SET_TIMER_OP, [0; 5]));
     ok!(hypercall::vcpu_plain(VCPUOP_stop_singleshot_timer, 0));
     for period_ns in [0, 1, 999_999, u64::MAX, 1 << 63] {
-        let result = hypercall::vcpu(VCPUOP_set_periodic_timer, 0, &mut VcpuSetPeriodicTimer { period_ns });
+        let result = hypercall::vcpu(
+            VCPUOP_set_periodic_timer,
+            0,
+            &mut VcpuSetPeriodicTimer { period_ns },
+        );
         check!(result == Err(22), "period {period_ns}: {result:?}");
     }
     ok!(hypercall::vcpu_plain(VCPUOP_stop_periodic_timer, 0));
@@ -145,7 +192,12 @@ pub fn timers() -> Outcome {
 pub fn poll() -> Outcome {
     let ports = [0u32; 2];
     let poll = |nr_ports, timeout| {
-        let mut arg = SchedPoll { ports: ports.as_ptr() as u64, nr_ports, _pad0: 0, timeout };
+        let mut arg = SchedPoll {
+            ports: ports.as_ptr() as u64,
+            nr_ports,
+            _pad0: 0,
+            timeout,
+        };
         hypercall::op(SCHED_OP, SCHEDOP_poll, &mut arg)
     };
     all_refused! {

@@ -59,7 +59,11 @@ pub fn bad_descriptors() -> Outcome {
         page.set(3, ring0);
         ok!(page.protect(false));
         ok!(set_gdt(&[page.mfn()], 512));
-        guest_rt::check!(page.get(3) >> 45 & 3 != 0, "descriptor {:#x} keeps ring 0", page.get(3));
+        guest_rt::check!(
+            page.get(3) >> 45 & 3 != 0,
+            "descriptor {:#x} keeps ring 0",
+            page.get(3)
+        );
         ok!(set_gdt(&[], 0));
         ok!(page.protect(true));
     }
@@ -97,7 +101,10 @@ pub fn ldt() -> Outcome {
     // A page that is mapped writable is no LDT: its use faults.
     page.set(0, DATA3);
     ok!(hypercall::mmuext(MMUEXT_SET_LDT, page.va(), 512));
-    guest_rt::check!(guest_rt::traps::catch(|| insn::load_es(7)).is_err(), "a writable page served as LDT");
+    guest_rt::check!(
+        guest_rt::traps::catch(|| insn::load_es(7)).is_err(),
+        "a writable page served as LDT"
+    );
     ok!(hypercall::mmuext(MMUEXT_SET_LDT, 0, 0));
     page.set(0, 0);
     Ok(())
@@ -145,7 +152,9 @@ pub fn hypervisor_selectors() -> Outcome {
     for selector in [0xe008u16, 0xe010, 0xe040, 0xe048] {
         traps!(13, insn::load_es(u64::from(selector)));
     }
-    guest_rt::check!(guest_rt::traps::catch(|| insn::far_call(0xe008)).is_err(), "a far call to ring 0");
+    guest_rt::check!(
+        guest_rt::traps::catch(|| insn::far_call(0xe008)).is_err(),
+        "a far call to ring 0"
+    );
     Ok(())
 }
-

@@ -21,11 +21,28 @@ pub fn ports() -> Outcome {
         }
     }
     for remote_port in [0, 500, u32::MAX] {
-        let mut arg = EvtchnBindInterdomain { remote_dom: DOMID_SELF, remote_port, ..Default::default() };
-        refused!(hypercall::evtchn(EVTCHNOP_bind_interdomain, &mut arg), EINVAL);
+        let mut arg = EvtchnBindInterdomain {
+            remote_dom: DOMID_SELF,
+            remote_port,
+            ..Default::default()
+        };
+        refused!(
+            hypercall::evtchn(EVTCHNOP_bind_interdomain, &mut arg),
+            EINVAL
+        );
     }
     for pirq in [100_000, u32::MAX] {
-        refused!(hypercall::evtchn(EVTCHNOP_bind_pirq, &mut EvtchnBindPirq { pirq, flags: 0, port: 0 }), EINVAL);
+        refused!(
+            hypercall::evtchn(
+                EVTCHNOP_bind_pirq,
+                &mut EvtchnBindPirq {
+                    pirq,
+                    flags: 0,
+                    port: 0
+                }
+            ),
+            EINVAL
+        );
     }
     Ok(())
 }
@@ -68,7 +85,15 @@ pub fn vcpus() -> Outcome {
 pub fn fifo() -> Outcome {
     let page = mem::alloc();
     let init = |control_gfn, offset, vcpu| {
-        hypercall::evtchn(EVTCHNOP_init_control, &mut EvtchnInitControl { control_gfn, offset, vcpu, ..Default::default() })
+        hypercall::evtchn(
+            EVTCHNOP_init_control,
+            &mut EvtchnInitControl {
+                control_gfn,
+                offset,
+                vcpu,
+                ..Default::default()
+            },
+        )
     };
     all_refused! {
         hypercall::evtchn(EVTCHNOP_expand_array, &mut EvtchnExpandArray { array_gfn: page.mfn() }) => EOPNOTSUPP;
@@ -90,7 +115,11 @@ pub fn exhaust() -> Outcome {
         let mut count = 0;
         let mut ports = [0u64; 64];
         let end = loop {
-            let mut arg = EvtchnAllocUnbound { dom: DOMID_SELF, remote_dom: DOMID_SELF, port: 0 };
+            let mut arg = EvtchnAllocUnbound {
+                dom: DOMID_SELF,
+                remote_dom: DOMID_SELF,
+                port: 0,
+            };
             match hypercall::evtchn(EVTCHNOP_alloc_unbound, &mut arg) {
                 Ok(_) => {
                     count += 1;

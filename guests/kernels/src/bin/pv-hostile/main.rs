@@ -118,8 +118,12 @@ pub fn free_frame() -> u64 {
 }
 
 /// Addresses of the hypervisor: its M2P, its image, its direct map, the far end.
-pub const HYPERVISOR: [u64; 4] =
-    [0xffff_8000_0000_0000, 0xffff_82d0_4020_0000, 0xffff_8300_0000_0000, 0xffff_87ff_ffff_f000];
+pub const HYPERVISOR: [u64; 4] = [
+    0xffff_8000_0000_0000,
+    0xffff_82d0_4020_0000,
+    0xffff_8300_0000_0000,
+    0xffff_87ff_ffff_f000,
+];
 
 /// An address that is no address.
 pub const NON_CANONICAL: u64 = 0x1234_5678_0000_0000;

@@ -6,9 +6,21 @@ use guest_rt::{all_refused, check, hypercall, mem, refused};
 use xen_abi::memory::reservation::*;
 use xen_abi::xen::DOMID_SELF;
 
-fn op(cmd: u32, frame: u64, nr_extents: u64, extent_order: u32, domid: u16) -> hypercall::HyperResult {
+fn op(
+    cmd: u32,
+    frame: u64,
+    nr_extents: u64,
+    extent_order: u32,
+    domid: u16,
+) -> hypercall::HyperResult {
     let mut frames = [frame; 2];
-    let mut arg = MemoryReservation { extent_start: frames.as_mut_ptr() as u64, nr_extents, extent_order, domid, ..Default::default() };
+    let mut arg = MemoryReservation {
+        extent_start: frames.as_mut_ptr() as u64,
+        nr_extents,
+        extent_order,
+        domid,
+        ..Default::default()
+    };
     hypercall::memory(cmd, &mut arg)
 }
 
@@ -21,19 +33,35 @@ pub fn frames() -> Outcome {
     let page = mem::alloc();
     page.set(0, 7);
     let result = op(XENMEM_decrease_reservation, page.mfn(), 1, 0, DOMID_SELF);
-    check!(result == Ok(1) && page.get(0) == 7, "decrease of a mapped frame: {result:?}");
+    check!(
+        result == Ok(1) && page.get(0) == 7,
+        "decrease of a mapped frame: {result:?}"
+    );
     Ok(())
 }
 
 pub fn extents() -> Outcome {
     // Counts that cannot be: nothing done.
-    guest_rt::same!(op(XENMEM_populate_physmap, 0, u64::MAX, 0, DOMID_SELF), Ok(0));
+    guest_rt::same!(
+        op(XENMEM_populate_physmap, 0, u64::MAX, 0, DOMID_SELF),
+        Ok(0)
+    );
     guest_rt::same!(op(XENMEM_populate_physmap, 0, 1, 40, DOMID_SELF), Ok(0));
     guest_rt::same!(op(XENMEM_increase_reservation, 0, 1, 63, DOMID_SELF), Ok(0));
     guest_rt::same!(op(XENMEM_decrease_reservation, 0, 1, 63, DOMID_SELF), Ok(0));
     let frames = [0u64; 2];
-    let side = |order| MemoryReservation { extent_start: frames.as_ptr() as u64, nr_extents: 1, extent_order: order, domid: DOMID_SELF, ..Default::default() };
-    let mut exchange = MemoryExchange { r#in: side(0), out: side(1), nr_exchanged: 0 };
+    let side = |order| MemoryReservation {
+        extent_start: frames.as_ptr() as u64,
+        nr_extents: 1,
+        extent_order: order,
+        domid: DOMID_SELF,
+        ..Default::default()
+    };
+    let mut exchange = MemoryExchange {
+        r#in: side(0),
+        out: side(1),
+        nr_exchanged: 0,
+    };
     refused!(hypercall::memory(XENMEM_exchange, &mut exchange), EINVAL);
     exchange.out = side(0);
     exchange.r#in.nr_extents = u64::MAX;

@@ -6,7 +6,12 @@ use guest_rt::mem::{self, pte};
 use guest_rt::{all_refused, check, hypercall, ok, refused, same};
 use xen_abi::mmu::*;
 
-const PINS: [u32; 4] = [MMUEXT_PIN_L1_TABLE, MMUEXT_PIN_L2_TABLE, MMUEXT_PIN_L3_TABLE, MMUEXT_PIN_L4_TABLE];
+const PINS: [u32; 4] = [
+    MMUEXT_PIN_L1_TABLE,
+    MMUEXT_PIN_L2_TABLE,
+    MMUEXT_PIN_L3_TABLE,
+    MMUEXT_PIN_L4_TABLE,
+];
 
 pub fn garbage() -> Outcome {
     let page = mem::alloc();
@@ -17,7 +22,10 @@ pub fn garbage() -> Outcome {
     for pin in PINS {
         let result = hypercall::mmuext(pin, page.mfn(), 0);
         // An L1 entry with an absurd frame is I/O space that is not permitted.
-        check!(result == Err(if pin == MMUEXT_PIN_L1_TABLE { 1 } else { 22 }), "pin {pin}: {result:?}");
+        check!(
+            result == Err(if pin == MMUEXT_PIN_L1_TABLE { 1 } else { 22 }),
+            "pin {pin}: {result:?}"
+        );
     }
     // A failed pin leaves no type behind.
     ok!(page.protect(true));
@@ -36,8 +44,14 @@ pub fn twice() -> Outcome {
     let page = mem::alloc();
     ok!(page.protect(false));
     ok!(hypercall::mmuext(MMUEXT_PIN_L1_TABLE, page.mfn(), 0));
-    refused!(hypercall::mmuext(MMUEXT_PIN_L1_TABLE, page.mfn(), 0), EINVAL);
-    refused!(hypercall::mmuext(MMUEXT_PIN_L2_TABLE, page.mfn(), 0), EINVAL);
+    refused!(
+        hypercall::mmuext(MMUEXT_PIN_L1_TABLE, page.mfn(), 0),
+        EINVAL
+    );
+    refused!(
+        hypercall::mmuext(MMUEXT_PIN_L2_TABLE, page.mfn(), 0),
+        EINVAL
+    );
     ok!(hypercall::mmuext(MMUEXT_UNPIN_TABLE, page.mfn(), 0));
     ok!(hypercall::mmuext(MMUEXT_PIN_L2_TABLE, page.mfn(), 0));
     ok!(hypercall::mmuext(MMUEXT_UNPIN_TABLE, page.mfn(), 0));
@@ -60,7 +74,11 @@ pub fn foreign() -> Outcome {
 pub fn wrong_type() -> Outcome {
     // A table of one level cannot become one of another while it is in use.
     let l4 = mem::boot_l4_mfn();
-    for pin in [MMUEXT_PIN_L1_TABLE, MMUEXT_PIN_L2_TABLE, MMUEXT_PIN_L3_TABLE] {
+    for pin in [
+        MMUEXT_PIN_L1_TABLE,
+        MMUEXT_PIN_L2_TABLE,
+        MMUEXT_PIN_L3_TABLE,
+    ] {
         refused!(hypercall::mmuext(pin, l4, 0), EINVAL);
     }
     // A table whose entry maps itself writable.
@@ -72,7 +90,10 @@ pub fn wrong_type() -> Outcome {
     ok!(page.protect(true));
     page.set(0, pte::entry(page.mfn() & !511, pte::DATA | pte::PSE));
     ok!(page.protect(false));
-    refused!(hypercall::mmuext(MMUEXT_PIN_L2_TABLE, page.mfn(), 0), EINVAL);
+    refused!(
+        hypercall::mmuext(MMUEXT_PIN_L2_TABLE, page.mfn(), 0),
+        EINVAL
+    );
     ok!(page.protect(true));
     Ok(())
 }
@@ -116,8 +137,17 @@ pub fn unknown() -> Outcome {
         hypercall::mmuext(MMUEXT_MARK_SUPER, mem::alloc().mfn(), 0) => EOPNOTSUPP;
         hypercall::mmuext(MMUEXT_UNMARK_SUPER, mem::alloc().mfn(), 0) => EOPNOTSUPP;
     }
-    let op = |cmd| MmuextOp { cmd, _pad0: 0, arg1: 0, arg2: 0 };
-    let (result, done) = hypercall::mmuext_many(&[op(MMUEXT_TLB_FLUSH_LOCAL), op(99), op(MMUEXT_TLB_FLUSH_LOCAL)]);
+    let op = |cmd| MmuextOp {
+        cmd,
+        _pad0: 0,
+        arg1: 0,
+        arg2: 0,
+    };
+    let (result, done) = hypercall::mmuext_many(&[
+        op(MMUEXT_TLB_FLUSH_LOCAL),
+        op(99),
+        op(MMUEXT_TLB_FLUSH_LOCAL),
+    ]);
     refused!(result, ENOSYS);
     same!(done, 1);
     Ok(())

@@ -12,7 +12,14 @@ use xen_abi::vcpu::*;
 use xen_abi::version::*;
 use xen_abi::xen::DOMID_SELF;
 
-const BAD: [u64; 6] = [HYPERVISOR[0], HYPERVISOR[1], HYPERVISOR[2], HYPERVISOR[3], NON_CANONICAL, NOWHERE];
+const BAD: [u64; 6] = [
+    HYPERVISOR[0],
+    HYPERVISOR[1],
+    HYPERVISOR[2],
+    HYPERVISOR[3],
+    NON_CANONICAL,
+    NOWHERE,
+];
 
 macro_rules! faults {
     ($bad:ident; $($call:expr;)*) => {
@@ -80,7 +87,11 @@ pub fn sched() -> Outcome {
 }
 
 pub fn memory() -> Outcome {
-    let mut reservation = MemoryReservation { nr_extents: 1, domid: DOMID_SELF, ..Default::default() };
+    let mut reservation = MemoryReservation {
+        nr_extents: 1,
+        domid: DOMID_SELF,
+        ..Default::default()
+    };
     for bad in BAD {
         for cmd in [
             XENMEM_exchange,
@@ -94,16 +105,34 @@ pub fn memory() -> Outcome {
             guest_rt::check!(result == Err(14), "memory_op {cmd} at {bad:#x}: {result:?}");
         }
         // These three count what they did, and did nothing.
-        for cmd in [XENMEM_increase_reservation, XENMEM_decrease_reservation, XENMEM_populate_physmap] {
+        for cmd in [
+            XENMEM_increase_reservation,
+            XENMEM_decrease_reservation,
+            XENMEM_populate_physmap,
+        ] {
             guest_rt::same!(call(MEMORY_OP, [u64::from(cmd), bad, 0]), Ok(0));
         }
         // A list of frames that cannot be read: nothing is done, without an error.
         reservation.extent_start = bad;
         let _ = hypercall::memory(XENMEM_populate_physmap, &mut reservation);
-        let mut map = MemoryMap { nr_entries: 64, buffer: bad, ..Default::default() };
-        refused!(hypercall::memory(XENMEM_machine_memory_map, &mut map), EFAULT);
-        let mut list = MachphysMfnList { max_extents: 1, extent_start: bad, ..Default::default() };
-        refused!(hypercall::memory(XENMEM_machphys_mfn_list, &mut list), EFAULT);
+        let mut map = MemoryMap {
+            nr_entries: 64,
+            buffer: bad,
+            ..Default::default()
+        };
+        refused!(
+            hypercall::memory(XENMEM_machine_memory_map, &mut map),
+            EFAULT
+        );
+        let mut list = MachphysMfnList {
+            max_extents: 1,
+            extent_start: bad,
+            ..Default::default()
+        };
+        refused!(
+            hypercall::memory(XENMEM_machphys_mfn_list, &mut list),
+            EFAULT
+        );
     }
     Ok(())
 }
@@ -121,7 +150,10 @@ pub fn grant() -> Outcome {
             GNTTABOP_swap_grant_ref,
         ] {
             let result = call(GRANT_TABLE_OP, [u64::from(cmd), bad, 1]);
-            guest_rt::check!(result == Err(14), "grant_table_op {cmd} at {bad:#x}: {result:?}");
+            guest_rt::check!(
+                result == Err(14),
+                "grant_table_op {cmd} at {bad:#x}: {result:?}"
+            );
         }
     }
     Ok(())
@@ -172,10 +204,16 @@ pub fn control() -> Outcome {
 pub fn read_only() -> Outcome {
     let page = mem::alloc();
     ok!(page.protect(false));
-    refused!(call(XEN_VERSION, [u64::from(XENVER_extraversion), page.va(), 0]), EFAULT);
+    refused!(
+        call(XEN_VERSION, [u64::from(XENVER_extraversion), page.va(), 0]),
+        EFAULT
+    );
     // Not even the hypervisor writes to a page table for the guest.
     let table = mem::start_info().pt_base;
-    refused!(call(XEN_VERSION, [u64::from(XENVER_extraversion), table, 0]), EFAULT);
+    refused!(
+        call(XEN_VERSION, [u64::from(XENVER_extraversion), table, 0]),
+        EFAULT
+    );
     ok!(page.protect(true));
     Ok(())
 }

@@ -21,7 +21,10 @@ pub fn foreign_frames() -> Outcome {
         }
         for flags in [pte::DATA, pte::RO] {
             let result = hypercall::set_entry(slot.ma, pte::entry(mfn, flags));
-            check!(result == Err(16), "frame {mfn:#x} with flags {flags:#x}: {result:?}");
+            check!(
+                result == Err(16),
+                "frame {mfn:#x} with flags {flags:#x}: {result:?}"
+            );
         }
     }
     same!(mem::l1_slot(page.va()).entry, slot.entry);
@@ -30,7 +33,11 @@ pub fn foreign_frames() -> Outcome {
 
 pub fn hypervisor_frames() -> Outcome {
     let list = mem::alloc();
-    let mut arg = MachphysMfnList { max_extents: 1, extent_start: list.va(), ..Default::default() };
+    let mut arg = MachphysMfnList {
+        max_extents: 1,
+        extent_start: list.va(),
+        ..Default::default()
+    };
     ok!(hypercall::memory(XENMEM_machphys_mfn_list, &mut arg));
     let m2p = list.get(0);
     let page = mem::alloc();
@@ -40,8 +47,14 @@ pub fn hypervisor_frames() -> Outcome {
         hypercall::set_entry(slot.ma, pte::entry(m2p, pte::RO)) => EBUSY;
     }
     // Privileged, and with the hypervisor's domain named, it may be read but not written.
-    let request = |flags| MmuUpdate { ptr: slot.ma, val: pte::entry(m2p, flags) };
-    refused!(hypercall::mmu_update_of(&[request(pte::DATA)], u64::from(DOMID_XEN)).0, EBUSY);
+    let request = |flags| MmuUpdate {
+        ptr: slot.ma,
+        val: pte::entry(m2p, flags),
+    };
+    refused!(
+        hypercall::mmu_update_of(&[request(pte::DATA)], u64::from(DOMID_XEN)).0,
+        EBUSY
+    );
     ok!(hypercall::mmu_update_of(&[request(pte::RO)], u64::from(DOMID_XEN)).0);
     ok!(page.protect(true));
     Ok(())
@@ -52,7 +65,10 @@ pub fn table_writable() -> Outcome {
     for i in 0..info.nr_pt_frames {
         let va = info.pt_base + i * 4096;
         let mfn = pte::mfn(mem::l1_slot(va).entry);
-        refused!(hypercall::update_va_mapping(va, pte::entry(mfn, pte::DATA), UVMF_INVLPG), EBUSY);
+        refused!(
+            hypercall::update_va_mapping(va, pte::entry(mfn, pte::DATA), UVMF_INVLPG),
+            EBUSY
+        );
         let page = mem::alloc();
         refused!(page.map(pte::entry(mfn, pte::DATA)), EBUSY);
         ok!(page.map(pte::entry(mfn, pte::RO)));
@@ -78,7 +94,7 @@ pub fn foreign_table() -> Outcome {
     all_refused! {
         hypercall::set_entry(frame << 12, 0) => EINVAL;
         hypercall::set_entry(0xf_ffff_ffff << 12, 0) => EINVAL;
-        hypercall::set_entry(u64::MAX & !7, 0) => EINVAL;
+        hypercall::set_entry(!7, 0) => EINVAL;
         hypercall::set_entry(0xfee0_0000, pte::entry(page.mfn(), pte::DATA)) => EINVAL;
     }
     Ok(())
@@ -101,14 +117,23 @@ pub fn bad_command() -> Outcome {
 pub fn bad_domain() -> Outcome {
     let page = mem::alloc();
     let slot = mem::l1_slot(page.va());
-    let request = [MmuUpdate { ptr: slot.ma, val: slot.entry }];
+    let request = [MmuUpdate {
+        ptr: slot.ma,
+        val: slot.entry,
+    }];
     all_refused! {
         hypercall::mmu_update_of(&request, 77).0 => ESRCH;
         hypercall::mmu_update_of(&request, u64::from(DOMID_SELF) | 78 << 16).0 => ESRCH;
     }
     // With I/O space alone allowed, memory is refused.
-    let memory = [MmuUpdate { ptr: slot.ma, val: pte::entry(mem::alloc().mfn(), pte::DATA) }];
-    refused!(hypercall::mmu_update_of(&memory, u64::from(DOMID_IO)).0, EBUSY);
+    let memory = [MmuUpdate {
+        ptr: slot.ma,
+        val: pte::entry(mem::alloc().mfn(), pte::DATA),
+    }];
+    refused!(
+        hypercall::mmu_update_of(&memory, u64::from(DOMID_IO)).0,
+        EBUSY
+    );
     Ok(())
 }
 
@@ -125,7 +150,7 @@ pub fn l4_reserved() -> Outcome {
     let l3 = ok!(mem::probe_read(mem::start_info().pt_base + 511 * 8));
     for slot in 256..272 {
         for entry in [0, l3] {
-            refused!(hypercall::set_entry(l4 | slot * 8, entry), EINVAL);
+            refused!(hypercall::set_entry(l4 | (slot * 8), entry), EINVAL);
         }
     }
     Ok(())
@@ -133,18 +158,23 @@ pub fn l4_reserved() -> Outcome {
 
 pub fn self_map() -> Outcome {
     let l4 = mem::boot_l4_mfn();
-    refused!(hypercall::set_entry(l4 << 12 | 8 * 8, pte::entry(l4, pte::DATA)), EINVAL);
+    refused!(
+        hypercall::set_entry((l4 << 12) | (8 * 8), pte::entry(l4, pte::DATA)),
+        EINVAL
+    );
     Ok(())
 }
 
 pub fn wrong_level() -> Outcome {
     let slots = mem::walk(mem::alloc().va());
-    let [Some(l4), Some(l3), Some(l2), Some(l1)] = slots else { return Ok(()) };
+    let [Some(l4), Some(l3), Some(l2), Some(l1)] = slots else {
+        return Ok(());
+    };
     let entry = |slot: mem::Slot| slot.entry;
     all_refused! {
         hypercall::set_entry(l3.ma & !0xfff, entry(l4)) => EINVAL;
         hypercall::set_entry(l3.ma & !0xfff, entry(l2)) => EINVAL;
-        hypercall::set_entry(l2.ma & !0xfff | 400 * 8, entry(l1)) => EINVAL;
+        hypercall::set_entry(l2.ma & !0xfff | (400 * 8), entry(l1)) => EINVAL;
         hypercall::set_entry(l4.ma & !0xfff, entry(l2)) => EINVAL;
     }
     Ok(())
@@ -152,11 +182,16 @@ pub fn wrong_level() -> Outcome {
 
 pub fn superpages() -> Outcome {
     let page = mem::alloc();
-    let [Some(l4), Some(l3), Some(l2), _] = mem::walk(page.va()) else { return Ok(()) };
-    let free = |slot: mem::Slot| slot.ma & !0xfff | 300 * 8;
+    let [Some(l4), Some(l3), Some(l2), _] = mem::walk(page.va()) else {
+        return Ok(());
+    };
+    let free = |slot: mem::Slot| slot.ma & !0xfff | (300 * 8);
     for slot in [l4, l3, l2] {
         for mfn in [page.mfn() & !511, 0] {
-            refused!(hypercall::set_entry(free(slot), pte::entry(mfn, pte::DATA | pte::PSE)), EINVAL);
+            refused!(
+                hypercall::set_entry(free(slot), pte::entry(mfn, pte::DATA | pte::PSE)),
+                EINVAL
+            );
         }
     }
     Ok(())
@@ -180,7 +215,12 @@ pub fn bad_va() -> Outcome {
 pub fn other_domain() -> Outcome {
     let page = mem::alloc();
     let entry = pte::entry(page.mfn(), pte::DATA);
-    let call = |domain: u64| hypercall::call(UPDATE_VA_MAPPING_OTHERDOMAIN, [page.va(), entry, UVMF_INVLPG, domain, 0]);
+    let call = |domain: u64| {
+        hypercall::call(
+            UPDATE_VA_MAPPING_OTHERDOMAIN,
+            [page.va(), entry, UVMF_INVLPG, domain, 0],
+        )
+    };
     refused!(call(77), ESRCH);
     refused!(call(0xffff), ESRCH);
     Ok(())
@@ -189,14 +229,25 @@ pub fn other_domain() -> Outcome {
 pub fn direct_writes() -> Outcome {
     // A write to an L1 entry is emulated, with the same checks; to other levels it traps.
     let page = mem::alloc();
-    let [Some(l4), Some(l3), Some(l2), Some(l1)] = mem::walk(page.va()) else { return Ok(()) };
-    for bad in [pte::entry(free_frame(), pte::DATA), pte::entry(mem::boot_l4_mfn(), pte::DATA)] {
+    let [Some(l4), Some(l3), Some(l2), Some(l1)] = mem::walk(page.va()) else {
+        return Ok(());
+    };
+    for bad in [
+        pte::entry(free_frame(), pte::DATA),
+        pte::entry(mem::boot_l4_mfn(), pte::DATA),
+    ] {
         let result = mem::probe_write(l1.va, bad);
-        check!(result.is_err_and(|f| f.vector == 14 && f.cr2 == l1.va), "L1: {result:x?}");
+        check!(
+            result.is_err_and(|f| f.vector == 14 && f.cr2 == l1.va),
+            "L1: {result:x?}"
+        );
     }
     for slot in [l2, l3, l4] {
         let result = mem::probe_write(slot.va, slot.entry);
-        check!(result.is_err_and(|f| f.vector == 14 && f.cr2 == slot.va), "higher: {result:x?}");
+        check!(
+            result.is_err_and(|f| f.vector == 14 && f.cr2 == slot.va),
+            "higher: {result:x?}"
+        );
     }
     same!(mem::l1_slot(page.va()).entry, l1.entry);
     Ok(())

@@ -8,7 +8,13 @@ use xen_abi::vcpu::*;
 
 pub fn ids() -> Outcome {
     for id in [2, 8, 4096, u32::MAX] {
-        for cmd in [VCPUOP_up, VCPUOP_down, VCPUOP_is_up, VCPUOP_stop_periodic_timer, VCPUOP_send_nmi] {
+        for cmd in [
+            VCPUOP_up,
+            VCPUOP_down,
+            VCPUOP_is_up,
+            VCPUOP_stop_periodic_timer,
+            VCPUOP_send_nmi,
+        ] {
             let result = hypercall::vcpu_plain(cmd, id);
             check!(result == Err(2), "vcpu_op {cmd} of {id}: {result:?}");
         }
@@ -19,7 +25,10 @@ pub fn ids() -> Outcome {
 }
 
 fn context() -> VcpuGuestContext {
-    let mut context = VcpuGuestContext { flags: VGCF_in_kernel, ..Default::default() };
+    let mut context = VcpuGuestContext {
+        flags: VGCF_in_kernel,
+        ..Default::default()
+    };
     context.user_regs.cs = FLAT_KERNEL_CS;
     context.user_regs.ss = FLAT_KERNEL_SS;
     context.user_regs.rip = guest_rt::traps::stub(6);
@@ -49,13 +58,26 @@ pub fn initialise() -> Outcome {
         try_with(|c| c.fs_base = NON_CANONICAL) => EINVAL;
         try_with(|c| c.kernel_sp = NON_CANONICAL) => EINVAL;
     }
-    refused!(hypercall::vcpu(VCPUOP_initialise, 0, &mut context()), EEXIST);
+    refused!(
+        hypercall::vcpu(VCPUOP_initialise, 0, &mut context()),
+        EEXIST
+    );
     refused!(hypercall::vcpu_plain(VCPUOP_up, 1), EINVAL);
     Ok(())
 }
 
 pub fn areas() -> Outcome {
-    let info = |mfn, offset| hypercall::vcpu(VCPUOP_register_vcpu_info, 1, &mut VcpuRegisterVcpuInfo { mfn, offset, rsvd: 0 });
+    let info = |mfn, offset| {
+        hypercall::vcpu(
+            VCPUOP_register_vcpu_info,
+            1,
+            &mut VcpuRegisterVcpuInfo {
+                mfn,
+                offset,
+                rsvd: 0,
+            },
+        )
+    };
     all_refused! {
         info(free_frame(), 0) => EINVAL;
         info(0xf_ffff_ffff, 0) => EINVAL;
