@@ -27,5 +27,7 @@ pub const RUN_QUEUE: u8 = 60;
 pub const PAGES: u8 = 65;
 /// The heap of frames.
 pub const HEAP: u8 = 70;
+/// The PCI configuration address port.
+pub const PCI: u8 = 75;
 /// The console.
 pub const CONSOLE: u8 = 80;

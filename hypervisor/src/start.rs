@@ -61,7 +61,7 @@ fn hypervisor(handover: &mut Handover, line: String) -> Result<Hypervisor, Errno
         sched: Scheduler::new(handover.cpus)?,
         clocks: Clocks::new(handover.cpus, machine::rtc::read_seconds())?,
         console: Console::default(),
-        irqs: Irqs::default(),
+        irqs: Irqs::new(handover.platform, handover.cpus)?,
         platform: handover.platform,
         boot: handover.info,
     })

@@ -59,6 +59,7 @@ impl World {
         let mem = machine.mem();
         let mut heap = Heap::new(mem);
         heap.add_range(Mfn(16), mem.max_mfn());
+        let platform = Box::leak(Box::new(machine::platform::Platform::new()));
         let hv = Hypervisor {
             mem,
             total_pages: heap.free_frames(),
@@ -69,8 +70,8 @@ impl World {
             sched: Scheduler::new(cpus as u32).unwrap(),
             clocks: Clocks::new(cpus as u32, 0).unwrap(),
             console: Console::default(),
-            irqs: Irqs::default(),
-            platform: Box::leak(Box::new(machine::platform::Platform::new())),
+            irqs: Irqs::new(platform, cpus as u32).unwrap(),
+            platform,
             boot: Box::leak(Box::new(machine::boot::BootInfo::new())),
         };
         World {

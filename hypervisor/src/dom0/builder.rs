@@ -125,6 +125,7 @@ fn create(hv: &Hypervisor, vcpus: u32, max_pages: u64) -> Result<Arc<Domain>, Er
     shared.info().set_owner(0);
     hv.mem.set_m2p(shared.mfn(), u64::MAX);
     let dom = Domain::new(0, true, vcpus, max_pages, shared)?;
+    crate::irq::restrict_control_domain(hv, &dom)?;
     for id in 0..vcpus {
         let vcpu = Vcpu::new(&dom, id, id % hv.cpus).ok_or(Errno::ENOMEM)?;
         if let Some(slot) = dom.vcpus.get(id as usize) {

@@ -110,6 +110,10 @@ pub struct VcpuState {
     pub kernel_ss: u16,
     /// I/O privilege level of the guest's users or kernel, as `PHYSDEVOP_set_iopl` has it.
     pub iopl: u8,
+    /// Linear address of the I/O permission bitmap that the guest's kernel set.
+    pub io_bitmap: u64,
+    /// Ports that [`VcpuState::io_bitmap`] covers, from 0; 0 when there is none.
+    pub io_bitmap_ports: u32,
     /// CR4 as the guest believes it.
     pub cr4: u64,
     /// Linear address of the LDT as the guest gave it.
@@ -146,6 +150,8 @@ impl VcpuState {
             kernel_sp: 0,
             kernel_ss: 0,
             iopl: 0,
+            io_bitmap: 0,
+            io_bitmap_ports: 0,
             cr4: 0,
             ldt_base: 0,
             initialised: false,

@@ -1,61 +1,33 @@
-//! Host interrupts and who they belong to.
+//! Host interrupts: where they come from, whose they are, and how they reach a domain.
+//!
+//! A *line* ([`line`]) is one source: a pin of an I/O APIC (numbered by its global system
+//! interrupt) or a message of a PCI device. Lines stand in one table ([`table`]); each has a
+//! vector on one CPU at a time ([`vectors`]). A domain names lines by its own numbers, pirqs
+//! ([`domain`], [`map`]), and binds them to event channels ([`bind`]). An edge-triggered line
+//! ends at the controller at once; a level-triggered one is masked until its domain says that
+//! it has served the device ([`deliver`]).
+//!
+//! Locks: a domain's numbers (`DOMAIN`), then one line (`IRQ`), then the address port of PCI
+//! configuration space (`PCI`). No lock is held while an event is sent.
+#![allow(non_upper_case_globals, reason = "calls are named as in Xen's headers")]
 
-use crate::cx::Cx;
-use crate::fail::{Fail, HyperResult};
-use crate::domain::Domain;
-use crate::hv::Hypervisor;
-use alloc::sync::Arc;
-use machine::Cpu;
-use xen_abi::Errno;
+mod bind;
+mod deliver;
+mod domain;
+mod line;
+mod map;
+mod msi;
+pub mod pci;
+mod physdev;
+mod ranges;
+mod table;
+#[cfg(test)]
+mod tests;
+mod vectors;
 
-/// Routing of the host's interrupts.
-#[derive(Default)]
-pub struct Irqs {}
-
-/// A domain's physical interrupts and the ports and memory it may use.
-pub struct DomainIrqs {
-    all: bool,
-}
-
-impl DomainIrqs {
-    /// Everything for the control domain, nothing for others. Errors: `ENOMEM`.
-    pub fn new(privileged: bool) -> Result<DomainIrqs, Errno> {
-        Ok(DomainIrqs { all: privileged })
-    }
-
-    /// Whether the domain may use I/O ports `port` to `port + bytes - 1`.
-    pub fn port_allowed(&self, _port: u16, _bytes: u8) -> bool {
-        self.all
-    }
-
-    /// Whether the domain may map `mfn`, which is not RAM.
-    pub fn iomem_allowed(&self, _mfn: u64) -> bool {
-        self.all
-    }
-}
-
-/// A device's interrupt came to this CPU: ends it at the controller and hands it on.
-pub fn handle(_hv: &Hypervisor, cpu: &mut Cpu, _vector: u8) {
-    use machine::CpuApi;
-    cpu.eoi();
-}
-
-/// The `physdev_op` hypercall.
-pub fn physdev_op(_cx: &mut Cx, [_cmd, _arg]: [u64; 2]) -> HyperResult {
-    Err(Fail::Errno(Errno::ENOSYS))
-}
-
-/// A domain bound a physical interrupt to an event channel: it may come from now on.
-/// Errors: `EPERM`, `EINVAL`, `EBUSY`.
-pub fn pirq_bound(
-    _hv: &Hypervisor,
-    _cpu: &mut Cpu,
-    _dom: &Arc<Domain>,
-    _pirq: u32,
-    _share: bool,
-) -> Result<(), Errno> {
-    Ok(())
-}
-
-/// The port of a physical interrupt is being closed. Nothing happens when it was not bound.
-pub fn pirq_unbound(_hv: &Hypervisor, _cpu: &mut Cpu, _dom: &Arc<Domain>, _pirq: u32) {}
+pub use bind::{destroy, pirq_bound, pirq_moved, pirq_unbound};
+pub use deliver::{eoi, handle};
+pub use domain::{DomainIrqs, restrict_control_domain};
+pub use physdev::physdev_op;
+pub use ranges::RangeSet;
+pub use table::Irqs;

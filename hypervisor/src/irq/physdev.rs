@@ -1,0 +1,276 @@
+//! The `physdev_op` hypercall.
+
+use super::deliver;
+use super::line::Source;
+use super::map;
+use super::pci::{self, Function};
+use crate::cx::Cx;
+use crate::event::WritablePage;
+use crate::fail::{Fail, HyperResult};
+use crate::guest::GuestPtr;
+use machine::ioapic;
+use xen_abi::Errno;
+use xen_abi::physdev::*;
+
+/// The `physdev_op` hypercall.
+pub fn physdev_op(cx: &mut Cx, [cmd, arg]: [u64; 2]) -> HyperResult {
+    match cmd as u32 {
+        PHYSDEVOP_eoi => eoi(cx, arg),
+        PHYSDEVOP_irq_status_query => status(cx, arg),
+        PHYSDEVOP_pirq_eoi_gmfn_v1 => eoi_map(cx, arg, true),
+        PHYSDEVOP_pirq_eoi_gmfn_v2 => eoi_map(cx, arg, false),
+        PHYSDEVOP_set_iopl => set_iopl(cx, arg),
+        PHYSDEVOP_set_iobitmap => set_iobitmap(cx, arg),
+        PHYSDEVOP_map_pirq => map::map_pirq(cx, arg),
+        PHYSDEVOP_unmap_pirq => map::unmap_pirq(cx, arg),
+        PHYSDEVOP_get_free_pirq => map::get_free_pirq(cx, arg),
+        PHYSDEVOP_IRQ_UNMASK_NOTIFY => Ok(0),
+        other => control(cx, other, arg),
+    }
+}
+
+/// The operations of the control domain alone.
+fn control(cx: &mut Cx, cmd: u32, arg: u64) -> HyperResult {
+    match cmd {
+        PHYSDEVOP_setup_gsi => setup_gsi(cx, arg),
+        PHYSDEVOP_apic_read => apic_read(cx, arg),
+        PHYSDEVOP_apic_write => apic_write(cx, arg),
+        PHYSDEVOP_alloc_irq_vector => alloc_irq_vector(cx, arg),
+        PHYSDEVOP_manage_pci_add => {
+            let at: PhysdevManagePci = asked(cx, arg)?;
+            known(cx, 0, at.bus, at.devfn)
+        }
+        PHYSDEVOP_manage_pci_add_ext => {
+            let at: PhysdevManagePciExt = asked(cx, arg)?;
+            known(cx, 0, at.bus, at.devfn)
+        }
+        PHYSDEVOP_pci_device_add => {
+            let at: PhysdevPciDeviceAdd = asked(cx, arg)?;
+            known(cx, at.seg, at.bus, at.devfn)
+        }
+        PHYSDEVOP_manage_pci_remove => {
+            let _: PhysdevManagePci = asked(cx, arg)?;
+            Ok(0)
+        }
+        PHYSDEVOP_pci_device_remove => {
+            let _: xen_abi::memory::physmap::PhysdevPciDevice = asked(cx, arg)?;
+            Ok(0)
+        }
+        PHYSDEVOP_restore_msi => {
+            let at: PhysdevRestoreMsi = asked(cx, arg)?;
+            restore(cx, 0, at.bus, at.devfn)
+        }
+        PHYSDEVOP_restore_msi_ext => {
+            let at: xen_abi::memory::physmap::PhysdevPciDevice = asked(cx, arg)?;
+            restore(cx, at.seg, at.bus, at.devfn)
+        }
+        PHYSDEVOP_prepare_msix | PHYSDEVOP_release_msix => {
+            let at: xen_abi::memory::physmap::PhysdevPciDevice = asked(cx, arg)?;
+            let function = function(at.seg, at.bus, at.devfn)?;
+            let found = function.exists(cx.hv, cx.cpu)
+                && function.capability(cx.hv, cx.cpu, pci::MSIX).is_some();
+            if found {
+                Ok(0)
+            } else {
+                Err(Errno::ENODEV.into())
+            }
+        }
+        PHYSDEVOP_pci_mmcfg_reserved => mmcfg_reserved(cx, arg),
+        PHYSDEVOP_dbgp_op => {
+            // No debug port is in use here, so there is nothing to save from its reset.
+            let _: PhysdevDbgpOp = asked(cx, arg)?;
+            Ok(0)
+        }
+        PHYSDEVOP_pci_device_reset => {
+            let at: PciDeviceReset = asked(cx, arg)?;
+            known(cx, at.dev.seg, at.dev.bus, at.dev.devfn)
+        }
+        _ => Err(Errno::ENOSYS.into()),
+    }
+}
+
+/// The argument of an operation of the control domain. Errors: `EFAULT`, `EPERM`.
+fn asked<T: zerocopy::FromBytes + zerocopy::IntoBytes>(cx: &mut Cx, arg: u64) -> Result<T, Fail> {
+    let value = cx.copy_in(GuestPtr::new(arg))?;
+    cx.dom.require_privilege()?;
+    Ok(value)
+}
+
+fn eoi(cx: &mut Cx, arg: u64) -> HyperResult {
+    let arg: PhysdevEoi = cx.copy_in(GuestPtr::new(arg))?;
+    deliver::eoi(cx.hv, cx.cpu, cx.dom, arg.irq)?;
+    Ok(0)
+}
+
+fn status(cx: &mut Cx, arg: u64) -> HyperResult {
+    let ptr = GuestPtr::<PhysdevIrqStatusQuery>::new(arg);
+    let mut arg = cx.copy_in(ptr)?;
+    if arg.irq >= cx.hv.irqs.count() {
+        return Err(Errno::EINVAL.into());
+    }
+    arg.flags = 0;
+    let line = cx
+        .dom
+        .irqs
+        .line_of(arg.irq)
+        .and_then(|number| cx.hv.irqs.line(number));
+    if let Some(line) = line {
+        let line = line.lock();
+        if line.level && !cx.dom.irqs.has_eoi_map() {
+            arg.flags |= XENIRQSTAT_needs_eoi;
+        }
+        if line.is_shared() {
+            arg.flags |= XENIRQSTAT_shared;
+        }
+    }
+    cx.copy_out(ptr, &arg)?;
+    Ok(0)
+}
+
+fn eoi_map(cx: &mut Cx, arg: u64, unmask: bool) -> HyperResult {
+    let arg: PhysdevPirqEoiGmfn = cx.copy_in(GuestPtr::new(arg))?;
+    if cx.dom.irqs.has_eoi_map() {
+        return Err(Errno::EBUSY.into());
+    }
+    let page = WritablePage::get(cx.hv, cx.cpu, cx.dom, arg.gmfn)?;
+    page.clear();
+    cx.dom.irqs.set_eoi_map(page, unmask)?;
+    // What is bound already; the rest is noted as it is bound.
+    for pirq in 0..cx.hv.irqs.count() {
+        let line = cx.dom.irqs.line_of(pirq);
+        if let Some(line) = line.and_then(|number| cx.hv.irqs.line(number)) {
+            let needs = {
+                let line = line.lock();
+                line.level && line.is_bound()
+            };
+            cx.dom.irqs.set_needs_eoi(pirq, needs);
+        }
+    }
+    Ok(0)
+}
+
+fn set_iopl(cx: &mut Cx, arg: u64) -> HyperResult {
+    let arg: PhysdevSetIopl = cx.copy_in(GuestPtr::new(arg))?;
+    if arg.iopl > 3 {
+        return Err(Errno::EINVAL.into());
+    }
+    cx.st.iopl = arg.iopl as u8;
+    Ok(0)
+}
+
+fn set_iobitmap(cx: &mut Cx, arg: u64) -> HyperResult {
+    let arg: PhysdevSetIobitmap = cx.copy_in(GuestPtr::new(arg))?;
+    if arg.nr_ports > 65536 {
+        return Err(Errno::EINVAL.into());
+    }
+    cx.st.io_bitmap = arg.bitmap;
+    cx.st.io_bitmap_ports = arg.nr_ports;
+    Ok(0)
+}
+
+/// Sets a pin's trigger and polarity, once. Errors: `EINVAL` for a pin that there is not;
+/// `EEXIST` when it is set up.
+fn setup_gsi(cx: &mut Cx, arg: u64) -> HyperResult {
+    let arg: PhysdevSetupGsi = asked(cx, arg)?;
+    let gsi = u32::try_from(arg.gsi).map_err(|_| Errno::EINVAL)?;
+    if gsi == u32::from(cx.hv.platform.power.sci) {
+        return Ok(0);
+    }
+    let line = cx.hv.irqs.line(gsi).ok_or(Errno::EINVAL)?;
+    let mut line = line.lock();
+    if !matches!(line.source, Source::Gsi(_)) || ioapic::read_entry(gsi).is_none() {
+        return Err(Errno::EINVAL.into());
+    }
+    if line.set_up {
+        return Err(Errno::EEXIST.into());
+    }
+    line.set_up = true;
+    line.level = arg.triggering != 0;
+    line.active_low = arg.polarity != 0;
+    if line.is_bound() {
+        line.program(cx.hv, cx.cpu);
+    }
+    Ok(0)
+}
+
+/// The I/O APIC whose registers are at machine address `at`. Errors: `EINVAL`.
+fn io_apic(cx: &Cx, at: u64) -> Result<usize, Errno> {
+    let entry = cx.hv.platform.io_apics.iter().find(|e| e.addr == at);
+    let base = entry.ok_or(Errno::EINVAL)?.gsi_base;
+    (0..ioapic::count())
+        .find(|&index| ioapic::info(index).is_some_and(|(_, first, _)| first == base))
+        .ok_or(Errno::EINVAL)
+}
+
+fn apic_read(cx: &mut Cx, arg: u64) -> HyperResult {
+    let ptr = GuestPtr::<PhysdevApic>::new(arg);
+    let mut arg: PhysdevApic = asked(cx, arg)?;
+    let index = io_apic(cx, arg.apic_physbase)?;
+    let reg = u8::try_from(arg.reg).map_err(|_| Errno::EINVAL)?;
+    arg.value = ioapic::read(index, reg).ok_or(Errno::EINVAL)?;
+    cx.copy_out(ptr, &arg)?;
+    Ok(0)
+}
+
+/// The pins are the hypervisor's: what a domain writes to them is taken and has no effect.
+fn apic_write(cx: &mut Cx, arg: u64) -> HyperResult {
+    let arg: PhysdevApic = asked(cx, arg)?;
+    io_apic(cx, arg.apic_physbase)?;
+    Ok(0)
+}
+
+/// A formality since long: the vector is chosen when the interrupt is bound.
+fn alloc_irq_vector(cx: &mut Cx, arg: u64) -> HyperResult {
+    let ptr = GuestPtr::<PhysdevIrq>::new(arg);
+    let mut arg: PhysdevIrq = asked(cx, arg)?;
+    if arg.irq >= cx.hv.irqs.gsi_end() {
+        return Err(Errno::EINVAL.into());
+    }
+    arg.vector = arg.irq;
+    cx.copy_out(ptr, &arg)?;
+    Ok(0)
+}
+
+/// A device's function by its address. Errors: `ENODEV` in a segment that the ports do not
+/// reach.
+fn function(segment: u16, bus: u8, devfn: u8) -> Result<Function, Errno> {
+    if segment == 0 {
+        Ok(Function { bus, devfn })
+    } else {
+        Err(Errno::ENODEV)
+    }
+}
+
+/// The domain tells of a device, or of its reset.
+fn known(cx: &mut Cx, segment: u16, bus: u8, devfn: u8) -> HyperResult {
+    if function(segment, bus, devfn)?.exists(cx.hv, cx.cpu) {
+        Ok(0)
+    } else {
+        Err(Errno::ENODEV.into())
+    }
+}
+
+fn restore(cx: &mut Cx, segment: u16, bus: u8, devfn: u8) -> HyperResult {
+    let function = function(segment, bus, devfn)?;
+    if !function.exists(cx.hv, cx.cpu) {
+        return Err(Errno::ENODEV.into());
+    }
+    map::restore(cx.hv, cx.cpu, function);
+    Ok(0)
+}
+
+/// Errors: `ENODEV` for an area that MCFG does not list.
+fn mmcfg_reserved(cx: &mut Cx, arg: u64) -> HyperResult {
+    let arg: PhysdevPciMmcfgReserved = asked(cx, arg)?;
+    let found = cx.hv.platform.config_spaces.iter().any(|space| {
+        space.addr == arg.address
+            && space.segment == arg.segment
+            && space.first_bus == arg.start_bus
+            && space.last_bus == arg.end_bus
+    });
+    if found {
+        Ok(0)
+    } else {
+        Err(Errno::ENODEV.into())
+    }
+}

@@ -1,0 +1,1 @@
+//! Range sets, numbers, delivery and messages, on the simulated machine.
