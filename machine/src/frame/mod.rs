@@ -75,19 +75,6 @@ impl PageInfo {
         self.stamp.load(Ordering::Relaxed)
     }
 
-    /// Takes a general reference if the frame is in use and owned by `owner`.
-    #[inline]
-    pub(crate) fn get(&self, owner: u32) -> bool {
-        if !self.get_any() {
-            return false;
-        }
-        // The owner can only be relied on now that the count holds it in place.
-        if self.owner() == owner {
-            return true;
-        }
-        false
-    }
-
     /// Takes a general reference if the frame is in use by anybody.
     #[inline]
     pub(crate) fn get_any(&self) -> bool {
@@ -122,8 +109,6 @@ impl PageInfo {
 pub(crate) trait MemOps: Copy {
     /// The table's entry for `mfn`, if there is one.
     fn frame(self, mfn: Mfn) -> Option<&'static PageInfo>;
-    /// The frame number of an entry of the table.
-    fn mfn(self, info: &'static PageInfo) -> Mfn;
     /// The frame's contents as 512 words. `mfn` is a frame of RAM.
     fn words(self, mfn: Mfn) -> &'static [AtomicU64; 512];
     /// Head of the list of frames whose last reference went.

@@ -81,13 +81,13 @@ impl Page {
     /// The aligned 32-bit word at byte `offset`.
     #[inline]
     pub fn u32_at(&self, offset: usize) -> Option<&AtomicU32> {
-        self.halves().get(offset / 4).filter(|_| offset % 4 == 0)
+        self.halves().get(offset / 4).filter(|_| offset.is_multiple_of(4))
     }
 
     /// The aligned 64-bit word at byte `offset`.
     #[inline]
     pub fn u64_at(&self, offset: usize) -> Option<&AtomicU64> {
-        self.words().get(offset / 8).filter(|_| offset % 8 == 0)
+        self.words().get(offset / 8).filter(|_| offset.is_multiple_of(8))
     }
 
     /// The frame as 4096 bytes.

@@ -149,11 +149,6 @@ impl MemOps for MemArch {
         self.0.frames.get(usize::try_from(mfn.0).ok()?)
     }
 
-    fn mfn(self, info: &'static PageInfo) -> Mfn {
-        let offset = core::ptr::from_ref(info) as usize - self.0.frames.as_ptr() as usize;
-        Mfn((offset / size_of::<PageInfo>()) as u64)
-    }
-
     fn words(self, mfn: Mfn) -> &'static [AtomicU64; 512] {
         match self.0.ram(mfn.0) {
             Some(words) => words,

@@ -39,10 +39,6 @@ impl MemOps for MemArch {
         Some(unsafe { &*(FRAME_TABLE_VA as *const PageInfo).add(mfn.0 as usize) })
     }
 
-    fn mfn(self, info: &'static PageInfo) -> Mfn {
-        Mfn((core::ptr::from_ref(info) as u64 - FRAME_TABLE_VA) / size_of::<PageInfo>() as u64)
-    }
-
     #[inline(always)]
     fn words(self, mfn: Mfn) -> &'static [AtomicU64; 512] {
         // SAFETY: see the module's invariant.
