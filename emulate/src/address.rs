@@ -26,20 +26,29 @@ pub(crate) fn offset(cpu: &impl Cpu, instruction: &Instruction) -> u64 {
         };
         return displacement & mask;
     }
-    let width = width(instruction);
     let (base, index) = (Part::new(base), Part::new(index));
-    let base = base.map_or(0, |part| part.get(cpu));
-    let index = index.map_or(0, |part| part.get(cpu));
-    let scaled = index.wrapping_mul(instruction.memory_index_scale().into());
-    truncate(base.wrapping_add(scaled).wrapping_add(displacement), width)
+    let mut sum = displacement;
+    if let Some(base) = base {
+        sum = sum.wrapping_add(base.get(cpu));
+    }
+    if let Some(index) = index {
+        let scale = u64::from(instruction.memory_index_scale());
+        sum = sum.wrapping_add(index.get(cpu).wrapping_mul(scale));
+    }
+    truncate(sum, width_of(base.or(index), instruction))
 }
 
 /// The address width of a memory operand, in bytes.
 pub(crate) fn width(instruction: &Instruction) -> u64 {
     let base = Part::new(instruction.memory_base()).or(Part::new(instruction.memory_index()));
-    base.map_or(instruction.memory_displ_size().into(), |part| {
-        part.size.bytes()
-    })
+    width_of(base, instruction)
+}
+
+fn width_of(register: Option<Part>, instruction: &Instruction) -> u64 {
+    match register {
+        Some(part) => part.size.bytes(),
+        None => instruction.memory_displ_size().into(),
+    }
 }
 
 /// The width of a memory operand; `None` if it is not one, two, four or eight bytes.

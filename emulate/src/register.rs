@@ -66,7 +66,7 @@ pub(crate) struct Part {
 
 impl Part {
     /// The low part of `gpr`.
-    pub(crate) fn low(gpr: Gpr, size: Size) -> Self {
+    pub(crate) const fn low(gpr: Gpr, size: Size) -> Self {
         Self {
             gpr,
             size,
@@ -76,32 +76,7 @@ impl Part {
 
     /// The part that the decoder means; `None` for registers that are not general.
     pub(crate) fn new(register: Register) -> Option<Self> {
-        use Register as R;
-        let number = register as usize;
-        let within = |first: Register, last: Register| {
-            (first as usize..=last as usize)
-                .contains(&number)
-                .then(|| number - first as usize)
-        };
-        let low = |number, size| Gpr::new(number).map(|gpr| Self::low(gpr, size));
-        if let Some(n) = within(R::RAX, R::R15) {
-            low(n, Size::B8)
-        } else if let Some(n) = within(R::EAX, R::R15D) {
-            low(n, Size::B4)
-        } else if let Some(n) = within(R::AX, R::R15W) {
-            low(n, Size::B2)
-        } else if let Some(n) = within(R::AL, R::BL) {
-            low(n, Size::B1)
-        } else if let Some(n) = within(R::AH, R::BH) {
-            Gpr::new(n).map(|gpr| Self {
-                gpr,
-                size: Size::B1,
-                high: true,
-            })
-        } else {
-            // SPL, BPL, SIL, DIL, R8L and up follow the high bytes.
-            within(R::SPL, R::R15L).and_then(|n| low(n + 4, Size::B1))
-        }
+        *PARTS.get(register as usize)?
     }
 
     /// The part's value.
@@ -123,3 +98,30 @@ impl Part {
         cpu.set_gpr(self.gpr, whole);
     }
 }
+
+/// The parts by the decoder's numbers, which begin with the general registers from the narrowest
+/// to the widest. A table, since every operand is looked up in it.
+static PARTS: [Option<Part>; Register::R15 as usize + 1] = {
+    let mut parts = [None; Register::R15 as usize + 1];
+    let mut n = 0;
+    while n < Gpr::ALL.len() {
+        let gpr = Gpr::ALL[n];
+        parts[Register::AX as usize + n] = Some(Part::low(gpr, Size::B2));
+        parts[Register::EAX as usize + n] = Some(Part::low(gpr, Size::B4));
+        parts[Register::RAX as usize + n] = Some(Part::low(gpr, Size::B8));
+        if n < 4 {
+            parts[Register::AL as usize + n] = Some(Part::low(gpr, Size::B1));
+            let high = Part {
+                gpr,
+                size: Size::B1,
+                high: true,
+            };
+            parts[Register::AH as usize + n] = Some(high);
+        } else {
+            // SPL, BPL, SIL, DIL, R8L and up follow the high bytes.
+            parts[Register::SPL as usize + n - 4] = Some(Part::low(gpr, Size::B1));
+        }
+        n += 1;
+    }
+    parts
+};
