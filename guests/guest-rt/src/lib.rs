@@ -10,6 +10,7 @@
 #![no_std]
 
 pub mod console;
+pub mod crash;
 pub mod entry;
 pub mod events;
 pub mod harness;

@@ -10,5 +10,6 @@ fn main() {
         "GUEST-HELLO from a PV kernel, start_info at {:#x}",
         guest_rt::entry::start_info_va()
     );
+    guest_rt::println!("PASS hello");
     guest_rt::println!("GUEST-END passed=1 failed=0");
 }
