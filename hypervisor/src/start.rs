@@ -13,6 +13,9 @@ use machine::boot::Handover;
 use machine::{Cpu, Lock};
 use xen_abi::Errno;
 
+/// Frames lent to the heap while dom0's kernel is unpacked, as a power of two: 128 MiB.
+const UNPACK_ORDER: u32 = 15;
+
 /// What the image calls.
 pub fn main(mut handover: Handover) -> ! {
     match start(&mut handover) {
@@ -38,8 +41,13 @@ fn start(handover: &mut Handover) -> Result<&'static Hypervisor, String> {
         return Err(String::from("the boot loader passed no dom0 kernel as first module"));
     }
     let (cpu, modules) = handover.cpu_and_modules();
+    // The unpacked kernel needs far more than the heap has; most of it comes back below.
+    let scratch = hv.heap.lock().alloc(UNPACK_ORDER).map(machine::host_heap::lend);
     dom0::build(hv, cpu, &options, modules.get(0), modules.get(1), line)
         .map_err(|error| alloc::format!("dom0 cannot be built: {error}"))?;
+    if let Some((first, end)) = scratch.and_then(machine::host_heap::Loan::end) {
+        hv.heap.lock().add_range(first, end);
+    }
     for module in 0..handover.info.modules.len() {
         if let Some((first, end)) = handover.free_module(module) {
             hv.heap.lock().add_range(first, end);
