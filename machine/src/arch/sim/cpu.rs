@@ -155,32 +155,26 @@ impl Cpu {
         selectors && canonical(self.regs.rip)
     }
 
+    fn guest(&mut self) -> GuestCpu<'_> {
+        GuestCpu {
+            cpu: self.id,
+            now: self.machine.now(),
+            machine: self.machine,
+            root: self.root,
+            regs: &mut self.regs,
+        }
+    }
+
     /// The guest's next operation, if it has any.
     fn next_op(&mut self) -> Option<GuestOp> {
         let program = lock(&self.machine.programs).get(&self.regs.rip).cloned();
-        let op = program.and_then(|program| {
-            let mut guest = GuestCpu {
-                regs: &mut self.regs,
-                cpu: self.id,
-                now: self.machine.now(),
-                machine: self.machine,
-                root: self.root,
-            };
-            lock(&program)(&mut guest)
-        });
+        let op = program.and_then(|program| lock(&program)(&mut self.guest()));
         op.or_else(|| self.script.pop_front())
     }
 
     /// Carries out one operation; how it left the guest, if it did.
     fn perform(&mut self, op: GuestOp) -> Option<Exit> {
-        let mut guest = GuestCpu {
-            regs: &mut self.regs,
-            cpu: self.id,
-            now: self.machine.now(),
-            machine: self.machine,
-            root: self.root,
-        };
-        Some(match guest::perform(&mut guest, op) {
+        Some(match guest::perform(&mut self.guest(), op) {
             Left::Stayed => return None,
             Left::Syscall => self.left(VECTOR_SYSCALL, 0, Exit::Syscall),
             Left::Syscall32 => self.left(0x101, 0, Exit::Syscall32),
@@ -234,6 +228,9 @@ impl CpuApi for Cpu {
         for _ in 0..MAX_OPS {
             if let Some(vector) = self.pending() {
                 return self.interrupted(vector);
+            }
+            if guest::repeat_syscall(&mut self.guest()) {
+                return self.left(VECTOR_SYSCALL, 0, Exit::Syscall);
             }
             match self.next_op() {
                 Some(op) => {

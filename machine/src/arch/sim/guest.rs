@@ -7,13 +7,16 @@
 //! CPU's own queue ([`super::Cpu::script`]) is played; when that is empty the guest waits for
 //! the next interrupt. Operations that neither fault nor trap do not leave the guest.
 
-use super::mem::Shared;
+use super::mem::{Shared, lock};
 use super::walk::{Access, PageFault, Target, canonical, translate};
 use crate::addr::Mfn;
 use crate::frame::{Mem, MemOps};
 use crate::regs::GuestRegs;
 use crate::words;
 use alloc::boxed::Box;
+
+/// Bytes of the SYSCALL instruction.
+const SYSCALL_LEN: u64 = 2;
 
 /// A guest's code.
 pub(super) type Program = Box<dyn FnMut(&mut GuestCpu<'_>) -> Option<GuestOp> + Send>;
@@ -254,10 +257,22 @@ pub(super) fn perform(g: &mut GuestCpu<'_>, op: GuestOp) -> Left {
     }
 }
 
-/// What the processor does to the registers at SYSCALL. RIP stays, so that the program is called
-/// again after the return.
+/// What the processor does to the registers at SYSCALL. RIP is where the guest goes on, which
+/// is where its program stands; the instruction itself is in the two bytes before.
 fn syscall(g: &mut GuestCpu<'_>, left: Left) -> Left {
+    lock(&g.machine.syscalls).insert(g.regs.rip.wrapping_sub(SYSCALL_LEN));
     g.regs.rcx = g.regs.rip;
     g.regs.r11 = g.regs.rflags;
     left
+}
+
+/// Executes the SYSCALL instruction at RIP, if one stands there, with the registers as they are:
+/// this is how the hypervisor makes a guest repeat a hypercall.
+pub(super) fn repeat_syscall(g: &mut GuestCpu<'_>) -> bool {
+    let found = lock(&g.machine.syscalls).contains(&g.regs.rip);
+    if found {
+        g.regs.rip = g.regs.rip.wrapping_add(SYSCALL_LEN);
+        syscall(g, Left::Syscall);
+    }
+    found
 }

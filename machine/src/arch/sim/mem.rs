@@ -6,7 +6,7 @@
 use super::devices::Devices;
 use super::guest::Program;
 use super::std::cell::Cell;
-use super::std::collections::{BTreeMap, VecDeque};
+use super::std::collections::{BTreeMap, BTreeSet, VecDeque};
 use super::std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::std::thread_local;
 use super::tlb::Tlb;
@@ -64,6 +64,8 @@ pub(super) struct Shared {
     pub cpus: Box<[PerCpu]>,
     pub devices: Mutex<Devices>,
     pub programs: Mutex<BTreeMap<u64, Arc<Mutex<Program>>>>,
+    /// Addresses at which a SYSCALL instruction stands: two bytes before where one returned to.
+    pub syscalls: Mutex<BTreeSet<u64>>,
     /// Whether the page-table oracle is on.
     pub strict: AtomicBool,
     /// Boot modules, by machine address.
@@ -108,6 +110,7 @@ impl Shared {
                 .collect(),
             devices: Mutex::new(Devices::new()),
             programs: Mutex::default(),
+            syscalls: Mutex::default(),
             strict: AtomicBool::new(true),
             modules: Mutex::default(),
             released: Mutex::default(),

@@ -128,3 +128,22 @@ fn programs_run_where_rip_points() {
     assert_eq!(cpu.enter(), Exit::Interrupt(0xfa));
     assert!(cpu.now() >= due);
 }
+
+#[test]
+fn a_hypercall_is_repeated_when_rip_goes_back() {
+    let mut cpu = fresh();
+    cpu.script([GuestOp::Hypercall {
+        nr: 1,
+        args: [9; 6],
+    }]);
+    assert_eq!(cpu.enter(), Exit::Syscall);
+    // The hypervisor changes an argument and has the instruction executed again.
+    cpu.regs_mut().rdi = 5;
+    cpu.regs_mut().rip -= 2;
+    assert_eq!(cpu.enter(), Exit::Syscall);
+    assert_eq!(
+        (cpu.regs().rax, cpu.regs().rdi, cpu.regs().rip),
+        (1, 5, 0x1000)
+    );
+    assert_eq!(cpu.enter(), Exit::Interrupt(SPURIOUS_VECTOR));
+}
