@@ -96,6 +96,7 @@ impl Heap {
             if let Some(info) = self.mem.frame(Mfn(mfn.0 + i)) {
                 let dirty = info.state.load(Relaxed) & DIRTY;
                 info.typ.store(0, Relaxed);
+                info.unlink();
                 info.state.store(dirty | 1, Relaxed);
             }
         }

@@ -64,10 +64,12 @@ impl DomainPages {
         mfn
     }
 
-    /// Takes a frame whose last reference went off the account.
+    /// Takes a frame whose last reference went off the account. Pages that the domain shares
+    /// with the hypervisor are its own but never stood on it.
     pub fn forget(&self, mem: Mem, mfn: Mfn) {
-        self.list.lock().remove(mem, mfn);
-        self.total.fetch_sub(1, Ordering::Relaxed);
+        if self.list.lock().remove(mem, mfn) {
+            self.total.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 
     /// The first frame in the account.

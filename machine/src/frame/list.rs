@@ -74,10 +74,13 @@ impl PageList {
         self.len += 1;
     }
 
-    /// Takes a frame that stands in this list out of it.
-    pub fn remove(&mut self, mem: Mem, mfn: Mfn) {
-        let Some(info) = mem.frame(mfn) else { return };
+    /// Takes a frame that stands in this list, or in none, out of it; whether it stood in it.
+    pub fn remove(&mut self, mem: Mem, mfn: Mfn) -> bool {
+        let Some(info) = mem.frame(mfn) else { return false };
         let (prev, next) = (info.prev.load(Relaxed), info.next.load(Relaxed));
+        if prev == NIL && self.head as u64 != mfn.0 {
+            return false;
+        }
         match mem.frame(Mfn(prev as u64)).filter(|_| prev != NIL) {
             Some(p) => p.next.store(next, Relaxed),
             None => self.head = next,
@@ -86,9 +89,9 @@ impl PageList {
             Some(n) => n.prev.store(prev, Relaxed),
             None => self.tail = prev,
         }
-        info.prev.store(NIL, Relaxed);
-        info.next.store(NIL, Relaxed);
+        info.unlink();
         self.len -= 1;
+        true
     }
 
     /// Takes the first frame out.

@@ -75,6 +75,12 @@ impl PageInfo {
         self.stamp.load(Ordering::Relaxed)
     }
 
+    /// Notes that the frame stands in no list.
+    pub(crate) fn unlink(&self) {
+        self.prev.store(NIL, Ordering::Relaxed);
+        self.next.store(NIL, Ordering::Relaxed);
+    }
+
     /// Takes a general reference if the frame is in use by anybody.
     #[inline]
     pub(crate) fn get_any(&self) -> bool {
