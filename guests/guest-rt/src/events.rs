@@ -48,7 +48,7 @@ pub fn masked(port: u32) -> bool {
 
 /// The running vCPU's selector word.
 pub fn selector() -> &'static AtomicU64 {
-    shared_info().word(local::id() * 8 + 1)
+    traps::pending_selector()
 }
 
 /// Forgets what is pending for the running vCPU: bit, selector and upcall.

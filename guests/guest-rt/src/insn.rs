@@ -275,3 +275,35 @@ pub fn far_call(selector: u16) {
     // SAFETY: a selector without a valid gate traps.
     unsafe { asm!("call fword ptr [{}]", in(reg) &raw const pointer, clobber_abi("C")) };
 }
+
+/// Puts a value into XMM0, XMM15 and an x87 register, runs `between`, and reads them back.
+///
+/// `between` must not use them itself, which the kernels, built without them, do not.
+pub fn fpu_across(value: u64, between: extern "C" fn()) -> [u64; 3] {
+    let mut read = [0u64; 3];
+    // SAFETY: the kernel is built without SSE and x87, so these registers are free; the pointers
+    // are in registers that the C ABI keeps, and lead to this function's own words.
+    unsafe {
+        asm!(
+            "push rbx",
+            "mov rbx, {value}",
+            "fninit",
+            "movq xmm0, [rbx]",
+            "movq xmm15, [rbx]",
+            "fild qword ptr [rbx]",
+            "mov rbx, rsp",
+            "and rsp, -16",
+            "call {between}",
+            "mov rsp, rbx",
+            "pop rbx",
+            "movq [r12], xmm0",
+            "movq [r12 + 8], xmm15",
+            "fistp qword ptr [r12 + 16]",
+            value = in(reg) &raw const value,
+            between = in(reg) between,
+            in("r12") read.as_mut_ptr(),
+            clobber_abi("C"),
+        );
+    }
+    read
+}

@@ -246,6 +246,17 @@ pub fn upcall_mask() -> &'static AtomicU8 {
     vcpu_info_byte(1).expect("vcpu_info is mapped")
 }
 
+/// The running vCPU's `evtchn_pending_sel`.
+///
+/// # Panics
+/// Before the shared page is mapped.
+pub fn pending_selector() -> &'static AtomicU64 {
+    let base = local::this().vcpu_info.load(Ordering::Relaxed);
+    assert!(base != 0, "vcpu_info is not mapped");
+    // SAFETY: as `vcpu_info_byte`.
+    unsafe { &*((base + 8) as *const AtomicU64) }
+}
+
 fn cr2() -> u64 {
     let base = local::this().vcpu_info.load(Ordering::Relaxed);
     if base == 0 {

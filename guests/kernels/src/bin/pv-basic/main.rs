@@ -5,8 +5,10 @@
 
 mod cpu;
 mod descriptors;
+mod dom0;
 mod events;
 mod fifo;
+mod fpu;
 mod grants;
 mod info;
 mod memory;
@@ -54,6 +56,8 @@ guest_rt::cases! { "pv-basic";
     "trap-de" => traps::de,
     "trap-db" => traps::db,
     "trap-nm" => traps::nm,
+    "nmi-to-self" => traps::nmi,
+    "callbacks-all" => traps::callbacks,
     "trap-table-partial" => traps::partial_table,
     "trap-iret-restores" => traps::iret,
     "int80-from-kernel" => traps::int80,
@@ -83,6 +87,8 @@ guest_rt::cases! { "pv-basic";
     "debug-registers" => cpu::debug_registers,
     "debug-register-breakpoint" => cpu::breakpoint,
     "fpu-taskswitch" => cpu::fpu_taskswitch,
+    "fpu-survives" => fpu::survives,
+    "fpu-xcr0" => fpu::xcr0,
     "cpuid-forced" => cpu::cpuid_forced,
     "cpuid-xen-leaves" => cpu::xen_leaves,
     "msr-read" => cpu::rdmsr,
@@ -95,6 +101,8 @@ guest_rt::cases! { "pv-basic";
     "iopl" => cpu::iopl,
     "user-mode-syscall" => usermode::syscall,
     "user-mode-int80" => usermode::int80,
+    "user-mode-sysret" => usermode::sysret,
+    "user-mode-event" => usermode::event,
     "user-mode-faults" => usermode::faults,
     "user-mode-isolated" => usermode::isolated,
     "user-mode-stack-switch" => usermode::stack_switch,
@@ -102,5 +110,11 @@ guest_rt::cases! { "pv-basic";
     "grant-setup-table" => grants::setup_table,
     "grant-copy" => grants::copy,
     "grant-map-self" => grants::map,
+    "pirq-map-bind" => dom0::pirq,
+    "pirq-eoi-page" => dom0::eoi_page,
+    "platform-cpuinfo" => dom0::platform,
+    "console-read" => dom0::console_read,
+    "rtc" => dom0::rtc,
+    "pci-config" => dom0::pci_config,
     "evtchn-fifo" => fifo::fifo,
 }

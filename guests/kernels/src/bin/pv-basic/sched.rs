@@ -168,6 +168,9 @@ pub fn register_vcpu_info() -> Outcome {
         "the clock words did not move"
     );
     traps::upcall_mask().store(1, SeqCst);
+    // Lest something be lost, everything looks pending at the new place.
+    same!(traps::upcall_pending().load(SeqCst), 1);
+    same!(events::selector().swap(0, SeqCst), u64::MAX);
     // Once only.
     check!(
         hypercall::vcpu(VCPUOP_register_vcpu_info, 0, &mut arg).is_err(),
@@ -182,7 +185,7 @@ pub fn register_vcpu_info() -> Outcome {
     ok!(hypercall::send(port));
     events::deliver();
     check!(events::upcalls() > before, "no upcall");
-    take(port);
+    events::settle(port);
     ok!(events::close(port));
     Ok(())
 }

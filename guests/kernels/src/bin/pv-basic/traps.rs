@@ -2,9 +2,11 @@
 
 use guest_rt::harness::Outcome;
 use guest_rt::traps::{self, INT80, stub};
-use guest_rt::{check, hypercall, insn, mem, ok, same};
+use guest_rt::{check, hypercall, insn, mem, ok, refused, same};
 use xen_abi::arch_x86::TrapInfo;
-use xen_abi::hypercall::SET_TRAP_TABLE;
+use xen_abi::callback::*;
+use xen_abi::hypercall::{CALLBACK_OP, NMI_OP, SET_TRAP_TABLE};
+use xen_abi::vcpu::VCPUOP_send_nmi;
 
 pub fn ud() -> Outcome {
     let fault = guest_rt::traps!(6, insn::ud2());
@@ -111,5 +113,55 @@ pub fn iret() -> Outcome {
 
 pub fn int80() -> Outcome {
     guest_rt::traps!(INT80, insn::int80());
+    Ok(())
+}
+
+pub fn nmi() -> Outcome {
+    let mut callback = XennmiCallback {
+        handler_address: stub(2),
+        pad: 0,
+    };
+    ok!(hypercall::op(
+        NMI_OP,
+        XENNMI_register_callback,
+        &mut callback
+    ));
+    let caught = traps::catch(|| {
+        let _ = hypercall::vcpu_plain(VCPUOP_send_nmi, 0);
+    });
+    ok!(hypercall::op(
+        NMI_OP,
+        XENNMI_unregister_callback,
+        &mut callback
+    ));
+    check!(caught.is_err_and(|f| f.vector == 2), "{caught:x?}");
+    Ok(())
+}
+
+pub fn callbacks() -> Outcome {
+    for kind in [
+        CALLBACKTYPE_nmi,
+        CALLBACKTYPE_sysenter,
+        CALLBACKTYPE_syscall32,
+    ] {
+        ok!(traps::register_callback(
+            kind,
+            CALLBACKF_mask_events,
+            stub(traps::SYSCALL)
+        ));
+    }
+    let unregister = |kind| {
+        hypercall::op(
+            CALLBACK_OP,
+            CALLBACKOP_unregister,
+            &mut CallbackUnregister {
+                r#type: kind,
+                _unused: 0,
+            },
+        )
+    };
+    ok!(unregister(CALLBACKTYPE_nmi));
+    refused!(unregister(CALLBACKTYPE_event), EINVAL);
+    refused!(unregister(99), ENOSYS);
     Ok(())
 }

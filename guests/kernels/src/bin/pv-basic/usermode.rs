@@ -5,7 +5,8 @@ use guest_rt::harness::{Failure, Outcome};
 use guest_rt::mem::{self, Page, pte};
 use guest_rt::traps::{Fault, INT80, SYSCALL};
 use guest_rt::user::{self, Target};
-use guest_rt::{check, hypercall, ok, same};
+use guest_rt::{check, events, hypercall, ok, same};
+use xen_abi::arch_x86::VGCF_in_syscall;
 use xen_abi::mmu::*;
 
 const CODE: u64 = 0x40_0000;
@@ -126,5 +127,38 @@ pub fn stack_switch() -> Outcome {
     same!(result, Ok(0));
     let fault = run(0, 2)?;
     same!((fault.vector, fault.rax), (SYSCALL, 2));
+    Ok(())
+}
+
+pub fn sysret() -> Outcome {
+    // Back by SYSRET: RCX and R11 become RIP and the flags.
+    space()?;
+    let fault = user::enter(Target {
+        rip: CODE,
+        cs: 0xe033,
+        rflags: 0x202,
+        rsp: STACK,
+        ss: 0xe02b,
+        rax: 44,
+        flags: VGCF_in_syscall,
+    });
+    same!(
+        (fault.vector, fault.rax, fault.rip),
+        (SYSCALL, 44, CODE + 2)
+    );
+    Ok(())
+}
+
+pub fn event() -> Outcome {
+    // An event that is pending when user mode starts comes before its first instruction.
+    let port = ok!(events::bind_ipi(0));
+    events::set_mask(port, false);
+    ok!(hypercall::send(port));
+    let before = events::upcalls();
+    let fault = run(0, 45)?;
+    same!((fault.vector, fault.rax), (SYSCALL, 45));
+    same!(events::upcalls(), before + 1);
+    events::settle(port);
+    ok!(events::close(port));
     Ok(())
 }
