@@ -115,9 +115,12 @@ pub fn house() -> Result<String> {
         if !text.trim_start().starts_with("//!") {
             wrong.push(format!("{name}: does not open with //!"));
         }
-        let is_root = name.ends_with("src/lib.rs")
-            || name.ends_with("src/main.rs")
-            || name.contains("src/bin/");
+        let is_root = ["src/lib.rs", "src/main.rs"]
+            .iter()
+            .any(|end| name.ends_with(end))
+            || name
+                .split_once("src/bin/")
+                .is_some_and(|(_, bin)| !bin.contains('/') || bin.ends_with("/main.rs"));
         let allowed = UNSAFE
             .iter()
             .any(|dir| name.starts_with(&format!("{dir}/")));
