@@ -84,7 +84,7 @@ pub fn singleshot() -> Outcome {
     check!(wait(500 * MS, || take(port)), "never fired");
     let late = now().wrapping_sub(deadline) as i64;
     check!(late >= 0, "fired {} ns early", -late);
-    check!(late < 200 * MS as i64, "fired {late} ns late");
+    check!(late < 1000 * MS as i64, "fired {late} ns late");
     check!(!wait(30 * MS, || take(port)), "fired twice");
     // Stopped, it does not fire.
     ok!(singleshot_at(now() + 10 * MS, 0));
