@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 
 use crate::dom0::Dom0;
 use crate::iso::{self, Contents};
-use crate::qemu::{self, Boot, Machine, Nic};
+use crate::qemu::{self, Boot, Machine, Nic, Run};
 use crate::run::{self, Host};
 use crate::{overlay, paths, setup};
 
@@ -50,8 +50,8 @@ impl Trial {
         limit: Duration::from_secs(180),
     };
 
-    /// Boots it on `host`; the console goes to the log called `name`. Returns a short remark.
-    pub fn go(&self, name: &str, host: Host, dom0: &Dom0) -> Result<String> {
+    /// Boots it on `host`; the console goes to the log called `name`.
+    pub fn watch(&self, name: &str, host: Host, dom0: &Dom0) -> Result<Run> {
         let image = run::hypervisor(host, dom0);
         ensure!(
             image.exists(),
@@ -66,7 +66,12 @@ impl Trial {
             ..Machine::new(self.boot(name, image, dom0)?)
         };
         let log = paths::logs()?.join(format!("{name}.log"));
-        let run = qemu::watch(&machine, self.limit, &log, false)?;
+        qemu::watch(&machine, self.limit, &log, false)
+    }
+
+    /// Boots it and judges it. Returns a short remark.
+    pub fn go(&self, name: &str, host: Host, dom0: &Dom0) -> Result<String> {
+        let run = self.watch(name, host, dom0)?;
         run::verdict(&run)?;
         let cpus = format!("demo: cpus: {}", self.smp);
         let said = run.lines.iter().find(|line| line.contains("demo: cpus:"));

@@ -18,6 +18,8 @@ const WORDS: &str = "cmdline-of-guest";
 pub struct Trial {
     /// CPUs.
     pub smp: u32,
+    /// RAM, MiB.
+    pub mem: u32,
     /// Exact instruction counts on one CPU.
     pub icount: bool,
     /// How long it may take.
@@ -28,6 +30,7 @@ impl Trial {
     /// One CPU, a minute.
     pub const ONE: Self = Self {
         smp: 1,
+        mem: 1024,
         icount: false,
         limit: Duration::from_secs(60),
     };
@@ -39,6 +42,17 @@ impl Trial {
 
     /// Runs the kernel `name` on `host`; the console goes to `log`.
     pub fn run(&self, name: &str, host: Host, dom0: &Dom0, log: &Path) -> Result<Run> {
+        self.run_with(name, WORDS, host, dom0, log)
+    }
+
+    fn run_with(
+        &self,
+        name: &str,
+        words: &str,
+        host: Host,
+        dom0: &Dom0,
+        log: &Path,
+    ) -> Result<Run> {
         let image = run::hypervisor(host, dom0);
         let kernel = paths::guest(name);
         for file in [&image, &kernel] {
@@ -50,7 +64,7 @@ impl Trial {
         }
         let machine = Machine {
             smp: self.smp,
-            mem: 1024,
+            mem: self.mem,
             icount: self.icount,
             until: Some("GUEST-END "),
             ..Machine::new(Boot::Multiboot {
@@ -58,7 +72,7 @@ impl Trial {
                 cmdline: "console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all dom0_mem=256M \
                           noreboot"
                     .to_owned(),
-                modules: vec![(kernel, WORDS.to_owned())],
+                modules: vec![(kernel, words.to_owned())],
             })
         };
         qemu::watch(&machine, self.limit, log, false)
@@ -70,6 +84,50 @@ impl Trial {
         let run = self.run(name, host, dom0, &log)?;
         let cases = verdict(&run)?;
         Ok(format!("{cases} cases"))
+    }
+}
+
+/// Runs `pv-crash` once for each of its ways to die: the hypervisor must say that dom0 crashed,
+/// and live. Returns how many ways there are, as a remark.
+pub fn crashes(step: &str, host: Host, dom0: &Dom0) -> Result<String> {
+    let log = paths::logs()?.join(format!("{step}.log"));
+    let listing = Trial::ONE.run("pv-crash", host, dom0, &log)?;
+    verdict(&listing)?;
+    let ways: Vec<&str> = listing
+        .lines
+        .iter()
+        .filter_map(|line| Some(line.split_once("CRASH-WAY ")?.1.trim()))
+        .collect();
+    ensure!(!ways.is_empty(), "pv-crash lists no ways");
+    let mut failures = Vec::new();
+    for way in &ways {
+        let log = paths::logs()?.join(format!("{step}-{way}.log"));
+        let words = format!("crash={way}");
+        let run = Trial::ONE.run_with("pv-crash", &words, host, dom0, &log)?;
+        if let Err(why) = crashed(&run) {
+            failures.push(format!("{way}: {why}"));
+        }
+    }
+    ensure!(
+        failures.is_empty(),
+        "{} of {} ways:\n  {}",
+        failures.len(),
+        ways.len(),
+        failures.join("\n  ")
+    );
+    Ok(format!("{} crashes", ways.len()))
+}
+
+/// Whether the guest began, died, and nothing else died with it.
+fn crashed(run: &Run) -> Result<()> {
+    ensure!(run.has("GUEST-START "), "the kernel did not start");
+    if let Some(line) = run.lines.iter().find(|line| starts(line, "FAIL ")) {
+        bail!("{line}");
+    }
+    match &run.end {
+        End::Crashed(line) if qemu::is_fatal(line) => bail!("the hypervisor died: {line}"),
+        End::Crashed(_) => Ok(()),
+        end => bail!("no crash was reported ({end:?})"),
     }
 }
 

@@ -4,6 +4,7 @@
 mod bench;
 mod boots;
 mod build;
+mod compare;
 mod dom0;
 mod emulator;
 mod guest;
@@ -55,6 +56,8 @@ enum Cmd {
     Soak(soak::Args),
     /// Measure operations in instructions, beside the real Xen and no hypervisor
     Bench(bench::Args),
+    /// Compare what Linux says as dom0 on Xenios and on the real Xen
+    Compare,
     /// Make a CD (target/xtask/xenios.iso) that GRUB boots, from a BIOS or UEFI
     Iso {
         /// With the real Xen 4.20
@@ -93,6 +96,7 @@ fn act(command: Cmd) -> Result<()> {
         Cmd::Test(args) => test::test(&args),
         Cmd::Soak(args) => soak::soak(&args),
         Cmd::Bench(args) => bench::bench(&args),
+        Cmd::Compare => compare::compare(),
         Cmd::Iso { xen } => {
             println!("{}", run::iso(xen)?.display());
             Ok(())

@@ -237,15 +237,26 @@ impl Run {
     }
 }
 
-/// What a crash looks like on the console, of either hypervisor and of Linux.
-const CRASHES: [&str; 6] = [
-    "Panic on CPU",
-    " failed on CPU ",
-    "Kernel panic - not syncing",
+/// How a hypervisor's own end looks on the console: the real Xen's and ours.
+const FATAL: [&str; 2] = ["Panic on CPU", " failed on CPU "];
+
+/// How a guest's end looks: as either hypervisor tells it, and as Linux does.
+const CRASHES: [&str; 5] = [
     "Domain 0 crashed",
     "Dom0 crashed",
+    "d0v0 crashed in ",
+    "Kernel panic - not syncing",
     "GUEST-PANIC",
 ];
+
+/// Whether `line` says that the hypervisor itself died.
+pub fn is_fatal(line: &str) -> bool {
+    FATAL.iter().any(|text| line.contains(text))
+}
+
+fn is_crash(line: &str) -> bool {
+    is_fatal(line) || CRASHES.iter().any(|text| line.contains(text))
+}
 
 /// How long a machine may go on printing after a crash or its last line.
 const LAST_WORDS: Duration = Duration::from_secs(2);
@@ -278,7 +289,7 @@ pub fn watch(machine: &Machine, limit: Duration, log: &Path, echo: bool) -> Resu
                 if echo {
                     println!("{line}");
                 }
-                if crash.is_none() && CRASHES.iter().any(|text| line.contains(text)) {
+                if is_crash(&line) && (crash.is_none() || is_fatal(&line)) {
                     crash = Some(line.clone());
                     deadline = deadline.min(Instant::now() + LAST_WORDS);
                 }

@@ -26,6 +26,8 @@ pub enum Kind {
     Guests,
     /// A guest kernel as dom0.
     Guest(&'static str, guest::Trial),
+    /// The ways in which a guest kernel can die.
+    Crashes,
     /// Debian as dom0.
     Dom0(boots::Trial),
 }
@@ -69,6 +71,29 @@ pub const STEPS: &[Step] = &[
         false,
         Kind::Guest("pv-smp", guest::Trial::TWO),
     ),
+    step(
+        "guest-8-cpus",
+        false,
+        Kind::Guest(
+            "pv-smp",
+            guest::Trial {
+                smp: 8,
+                ..guest::Trial::ONE
+            },
+        ),
+    ),
+    step(
+        "guest-16-gib",
+        false,
+        Kind::Guest(
+            "pv-smp",
+            guest::Trial {
+                mem: 16384,
+                ..guest::Trial::TWO
+            },
+        ),
+    ),
+    step("guest-pv-crash", false, Kind::Crashes),
     step(
         "dom0-1-cpu",
         false,

@@ -8,7 +8,7 @@ use crate::dom0::{self, Dom0};
 use crate::run::Host;
 use crate::setup::{self, Need};
 use crate::steps::{Kind, STEPS, Step};
-use crate::{build, hosted, paths};
+use crate::{build, guest, hosted, paths};
 
 /// What `test` takes.
 #[derive(clap::Args, Clone)]
@@ -103,6 +103,10 @@ impl Session {
             Kind::Guest(name, trial) => {
                 let host = self.host;
                 trial.go(name, step.name, host, self.dom0()?)
+            }
+            Kind::Crashes => {
+                let host = self.host;
+                guest::crashes(step.name, host, self.dom0()?)
             }
             Kind::Dom0(trial) => {
                 let host = self.host;
