@@ -49,7 +49,7 @@ pub fn status_op(cx: &mut Cx, arg: u64) -> HyperResult {
 pub fn bind_vcpu_op(cx: &mut Cx, arg: u64) -> HyperResult {
     let arg: EvtchnBindVcpu = cx.copy_in(GuestPtr::new(arg))?;
     let vcpu = cx.dom.vcpu(arg.vcpu).ok_or(Errno::ENOENT)?.id;
-    let _ports = cx.dom.events.ports.lock();
+    let ports = cx.dom.events.ports.lock();
     let channel = cx.dom.events.table.get(arg.port).ok_or(Errno::EINVAL)?;
     let word = channel.get();
     match word.binding() {
@@ -58,6 +58,10 @@ pub fn bind_vcpu_op(cx: &mut Cx, arg: u64) -> HyperResult {
         _ => return Err(Errno::EINVAL.into()),
     }
     channel.set(word.with_vcpu(vcpu));
+    drop(ports);
+    if let Binding::Pirq(pirq) = word.binding() {
+        crate::irq::pirq_moved(cx.hv, cx.cpu, cx.dom, pirq, vcpu);
+    }
     Ok(0)
 }
 

@@ -78,11 +78,6 @@ impl Line {
         self.sharers.is_empty() || self.sharers.iter().any(|sharer| sharer.pending)
     }
 
-    /// The CPU that it interrupts.
-    pub fn cpu(&self) -> Option<u32> {
-        self.at.map(|slot| slot.cpu)
-    }
-
     /// Whether a domain is bound to it.
     pub fn is_bound(&self) -> bool {
         !self.sharers.is_empty()

@@ -142,3 +142,10 @@ impl Windows {
         Ok(window)
     }
 }
+
+/// Reads the aligned 32-bit word at machine address `pa`, which is not memory of domains.
+/// Errors: as [`Windows::page`].
+pub fn device_word(hv: &Hypervisor, pa: u64) -> Result<u32, Errno> {
+    let window = hv.irqs.windows.lock().page(hv, pa)?;
+    Ok(window.read(pa & 0xffc))
+}

@@ -114,9 +114,10 @@ fn status(cx: &mut Cx, arg: u64) -> HyperResult {
         .irqs
         .line_of(arg.irq)
         .and_then(|number| cx.hv.irqs.line(number));
+    let asks_each_time = !cx.dom.irqs.has_eoi_map();
     if let Some(line) = line {
         let line = line.lock();
-        if line.level && !cx.dom.irqs.has_eoi_map() {
+        if line.level && asks_each_time {
             arg.flags |= XENIRQSTAT_needs_eoi;
         }
         if line.is_shared() {
