@@ -9,11 +9,11 @@ use crate::loader::LoadError;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Backward<'a> {
     data: &'a [u8],
-    /// Offset of the first byte in `window`.
+    /// Offset of the first of the eight bytes that `window` was loaded from.
     at: usize,
-    /// Eight bytes of data; those that do not exist count as consumed.
+    /// Those bytes, rotated so that the next bit is the highest.
     window: u64,
-    /// Bits of `window` consumed, from the top.
+    /// Bits of the eight bytes that were consumed, from the top.
     consumed: u32,
 }
 
@@ -35,75 +35,71 @@ impl<'a> Backward<'a> {
             return corrupt("a bit stream has no end mark");
         };
         let padding = last.leading_zeros().wrapping_add(1);
-        if let Some((head, tail)) = data.split_last_chunk::<8>() {
-            let window = u64::from_le_bytes(*tail);
-            return Ok(Self {
-                data,
-                at: head.len(),
-                window,
-                consumed: padding,
-            });
-        }
-        let mut window = [0; 8];
-        for (to, from) in window.iter_mut().rev().zip(data.iter().rev()) {
-            *to = *from;
-        }
-        // Short data is the low end of the window; the bytes that are missing above it count as
-        // consumed.
-        let missing = 64u32.saturating_sub(u32::try_from(data.len()).unwrap_or(8).wrapping_mul(8));
-        let window = u64::from_le_bytes(window).wrapping_shr(missing);
+        let (at, bytes, consumed) = match data.split_last_chunk::<8>() {
+            Some((head, tail)) => (head.len(), *tail, padding),
+            None => {
+                // Short data is the low end; the bytes that are missing above it count as
+                // consumed.
+                let mut bytes = [0; 8];
+                for (to, from) in bytes.iter_mut().zip(data) {
+                    *to = *from;
+                }
+                let present = u32::try_from(data.len()).unwrap_or(8).wrapping_mul(8);
+                (0, bytes, padding.wrapping_add(64u32.wrapping_sub(present)))
+            }
+        };
+        let window = u64::from_le_bytes(bytes).rotate_left(consumed);
         Ok(Self {
             data,
-            at: 0,
+            at,
             window,
-            consumed: padding.wrapping_add(missing),
+            consumed,
         })
     }
 
     /// Makes at least 57 bits available, if there are so many.
     #[inline(always)]
     pub(super) fn refill(&mut self) {
-        let bytes = (self.consumed >> 3) as usize;
-        let bytes = bytes.min(self.at);
+        let bytes = ((self.consumed >> 3) as usize).min(self.at);
         let at = self.at.wrapping_sub(bytes);
         if let Some(window) = self.data.get(at..).and_then(<[u8]>::first_chunk) {
-            self.window = u64::from_le_bytes(*window);
             self.at = at;
             self.consumed = self.consumed.wrapping_sub((bytes as u32).wrapping_mul(8));
-        }
-    }
-
-    /// Refills if fewer than `bits` are available.
-    #[inline(always)]
-    pub(super) fn ensure(&mut self, bits: u32) {
-        if self.consumed.wrapping_add(bits) > 64 {
-            self.refill();
+            self.window = u64::from_le_bytes(*window).rotate_left(self.consumed);
         }
     }
 
     /// Takes up to 57 bits that a refill made available.
     #[inline(always)]
     pub(super) fn take(&mut self, bits: u32) -> u64 {
-        let value = self.peek(bits);
         self.skip(bits);
-        value
+        self.window & 1u64.wrapping_shl(bits).wrapping_sub(1)
     }
 
-    /// The bits that [`Backward::take`] would return.
+    /// Takes bits without counting them, when the mask for so many is at hand; to be followed by
+    /// [`Backward::count`].
     #[inline(always)]
-    pub(super) fn peek(&self, bits: u32) -> u64 {
-        (self.window.wrapping_shl(self.consumed) >> 1).wrapping_shr(63u32.wrapping_sub(bits))
+    pub(super) fn take_uncounted(&mut self, bits: u32, mask: u64) -> u64 {
+        self.window = self.window.rotate_left(bits);
+        self.window & mask
     }
 
-    /// The bits that are available, at the top of a word.
+    /// Counts bits that were taken before.
+    #[inline(always)]
+    pub(super) fn count(&mut self, bits: u32) {
+        self.consumed = self.consumed.wrapping_add(bits);
+    }
+
+    /// The next bits, from the highest one down.
     #[inline(always)]
     pub(super) fn top(&self) -> u64 {
-        self.window.wrapping_shl(self.consumed)
+        self.window
     }
 
     /// Consumes bits.
     #[inline(always)]
     pub(super) fn skip(&mut self, bits: u32) {
+        self.window = self.window.rotate_left(bits);
         self.consumed = self.consumed.wrapping_add(bits);
     }
 

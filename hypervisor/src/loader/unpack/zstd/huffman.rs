@@ -101,16 +101,12 @@ impl Huffman {
         let (groups, rest) = out.as_chunks_mut::<5>();
         for group in groups {
             bits.refill();
-            let mut top = bits.top();
-            let mut used = 0;
             for byte in group {
-                let index = top.wrapping_shr(shift) as usize;
+                let index = bits.top().wrapping_shr(shift) as usize;
                 let [length, symbol] = self.slot(index).to_le_bytes();
-                top = top.wrapping_shl(length.into());
-                used += u32::from(length);
+                bits.skip(length.into());
                 *byte = symbol;
             }
-            bits.skip(used);
         }
         bits.refill();
         for byte in rest {

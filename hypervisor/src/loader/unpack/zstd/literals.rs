@@ -18,12 +18,14 @@ pub(super) struct Literals {
     buffer: Vec<u8>,
 }
 
-/// Literals to be used by a block: `bytes` may be longer than `length`.
+/// Literals to be used by a block: `bytes` may go on behind them.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Run<'a> {
     /// The literals and perhaps some bytes of no meaning.
     pub bytes: &'a [u8],
-    /// How many literals there are; not more than `bytes` has.
+    /// How many were used.
+    pub used: usize,
+    /// How many there are; not more than `bytes` has.
     pub length: usize,
 }
 
@@ -57,12 +59,17 @@ impl Literals {
             if kind == 0 {
                 let bytes = block.rest();
                 block.bytes(length)?;
-                return Ok(Run { bytes, length });
+                return Ok(Run {
+                    bytes,
+                    used: 0,
+                    length,
+                });
             }
             let byte = block.u8()?;
             self.room(length)?.fill(byte);
             return Ok(Run {
                 bytes: &self.buffer,
+                used: 0,
                 length,
             });
         }
@@ -82,6 +89,7 @@ impl Literals {
         }
         Ok(Run {
             bytes: &self.buffer,
+            used: 0,
             length,
         })
     }

@@ -17,6 +17,23 @@ pub(super) struct Output<'a> {
     position: usize,
 }
 
+/// For each offset below [`STEP`]: what the bytes are multiplied with to repeat them in eight, and
+/// how many of the eight to go on by. From 8 up, the bytes are loaded each time.
+const PATTERNS: [(u64, usize); STEP] = {
+    let mut patterns = [(1, 8); STEP];
+    let mut offset = 1;
+    while offset < 8 {
+        let (mut factor, mut at) = (0, 0);
+        while at < 8 {
+            factor |= 1 << (at * 8);
+            at += offset;
+        }
+        patterns[offset] = (factor, 8 - 8 % offset);
+        offset += 1;
+    }
+    patterns
+};
+
 const FULL: &str = "more data than stated";
 
 impl<'a> Output<'a> {
@@ -51,69 +68,116 @@ impl<'a> Output<'a> {
         Ok(())
     }
 
-    /// Appends the first `length` literals of `run` and takes them off it.
+    /// Appends the next `length` literals of `run` and counts them as used.
     #[inline(always)]
     pub(super) fn literals(&mut self, run: &mut Run<'_>, length: usize) -> Result<(), LoadError> {
-        let Some(left) = run.length.checked_sub(length) else {
+        let end = run.used.wrapping_add(length);
+        if end > run.length {
             return corrupt("too few literals");
-        };
-        let from = run.bytes.first_chunk::<STEP>();
+        }
+        let from = run.bytes.get(run.used..run.used.wrapping_add(STEP));
         let to = self
             .bytes
-            .get_mut(self.position..)
-            .and_then(|rest| rest.first_chunk_mut::<STEP>());
+            .get_mut(self.position..self.position.wrapping_add(STEP));
         match (from, to) {
             (Some(from), Some(to)) if length <= STEP => {
-                *to = *from;
+                to.copy_from_slice(from);
                 self.position = self.position.wrapping_add(length);
             }
-            _ => self.append(run.bytes.get(..length).unwrap_or(&[]))?,
+            _ => self.append(run.bytes.get(run.used..end).unwrap_or(&[]))?,
         }
-        run.bytes = run.bytes.get(length..).unwrap_or(&[]);
-        run.length = left;
+        run.used = end;
         Ok(())
     }
 
     /// Appends `length` bytes from `offset` bytes before the end; the two may overlap.
     #[inline(always)]
     pub(super) fn repeat(&mut self, offset: usize, length: usize) -> Result<(), LoadError> {
+        if let Some((before, after)) = self.bytes.split_at_mut_checked(self.position) {
+            let from = self.position.wrapping_sub(offset);
+            let from = before.get(from..from.wrapping_add(STEP));
+            let to = after.get_mut(..STEP);
+            // Most are short, and as far away at least.
+            if let (Some(from), Some(to)) = (from, to)
+                && length <= STEP
+            {
+                to.copy_from_slice(from);
+                self.position = self.position.wrapping_add(length);
+                return Ok(());
+            }
+        }
+        self.repeat_long(offset, length)
+    }
+
+    /// What [`Output::repeat`] does not do at once.
+    fn repeat_long(&mut self, offset: usize, length: usize) -> Result<(), LoadError> {
         let Some(from) = self.position.checked_sub(offset) else {
             return corrupt("an offset reaches before the start");
         };
-        let end = self.position.wrapping_add(length);
-        // Room for the last step, which may go too far.
-        if offset >= STEP && end.wrapping_add(STEP) <= self.bytes.len() {
-            let (mut from, mut to) = (from, self.position);
-            self.position = end;
-            while to < end {
-                self.step(from, to);
-                from = from.wrapping_add(STEP);
-                to = to.wrapping_add(STEP);
+        if offset < STEP {
+            return self.repeat_near(from, offset, length);
+        }
+        // Whole steps, the last of which may go too far.
+        let whole = length.checked_next_multiple_of(STEP).unwrap_or(usize::MAX);
+        if offset >= whole
+            && let Some((before, after)) = self.bytes.split_at_mut_checked(self.position)
+            && let Some(from) = before.get(from..from.saturating_add(whole))
+            && let Some(to) = after.get_mut(..whole)
+        {
+            let (from, to) = (from.as_chunks::<STEP>().0, to.as_chunks_mut::<STEP>().0);
+            for (to, from) in to.iter_mut().zip(from) {
+                *to = *from;
             }
+            self.position = self.position.wrapping_add(length);
             return Ok(());
         }
         self.repeat_slowly(from, offset, length)
     }
 
-    #[inline(always)]
-    fn step(&mut self, from: usize, to: usize) {
-        let chunk = self
+    /// Close offsets: eight bytes at a time, of which a multiple of the offset counts.
+    fn repeat_near(&mut self, from: usize, offset: usize, length: usize) -> Result<(), LoadError> {
+        let end = self.position.wrapping_add(length);
+        let word = self
             .bytes
             .get(from..)
-            .and_then(|rest| rest.first_chunk::<STEP>())
+            .and_then(|rest| rest.first_chunk::<8>())
             .copied();
-        let slot = self
-            .bytes
-            .get_mut(to..)
-            .and_then(|rest| rest.first_chunk_mut::<STEP>());
-        if let (Some(chunk), Some(slot)) = (chunk, slot) {
-            *slot = chunk;
+        let (Some(word), true) = (word, end.wrapping_add(STEP) <= self.bytes.len()) else {
+            return self.repeat_slowly(from, offset, length);
+        };
+        let Some(&(factor, advance)) = PATTERNS.get(offset).filter(|_| offset != 0) else {
+            return self.repeat_slowly(from, offset, length);
+        };
+        let mut to = self.position;
+        let mut word = u64::from_le_bytes(word);
+        if offset < 8 {
+            let unused = 64usize.wrapping_sub(offset.wrapping_mul(8)) as u32;
+            word = word
+                .wrapping_shl(unused)
+                .wrapping_shr(unused)
+                .wrapping_mul(factor);
         }
+        self.position = end;
+        while to < end {
+            if let Some(slot) = self
+                .bytes
+                .get_mut(to..)
+                .and_then(|rest| rest.first_chunk_mut())
+            {
+                *slot = word.to_le_bytes();
+            }
+            to = to.wrapping_add(advance);
+            if offset >= 8 {
+                let from = to.wrapping_sub(offset);
+                let next = self.bytes.get(from..).and_then(|rest| rest.first_chunk());
+                word = next.map_or(word, |next| u64::from_le_bytes(*next));
+            }
+        }
+        Ok(())
     }
 
-    /// For close offsets and for the end of the output: copies what is there, and twice as much
-    /// each time.
-    #[cold]
+    /// Long overlapping ones, and the end of the output: copies what is there, and twice as much each
+    /// time.
     fn repeat_slowly(
         &mut self,
         from: usize,
@@ -176,10 +240,11 @@ mod tests {
         assert_eq!(out.position(), 10);
         let mut run = Run {
             bytes: &[7; 40],
+            used: 0,
             length: 3,
         };
         assert!(out.literals(&mut run, 4).is_err());
         out.literals(&mut run, 3).unwrap();
-        assert_eq!((run.length, run.bytes.len(), out.position()), (0, 37, 13));
+        assert_eq!((run.used, out.position()), (3, 13));
     }
 }

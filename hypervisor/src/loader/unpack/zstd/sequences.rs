@@ -11,17 +11,52 @@ use alloc::boxed::Box;
 
 const STATES: usize = 1 << 9;
 
-/// A state of one of the three tables, with what its symbol means.
+/// A state of one of the three tables, with what its symbol means. Masks stand beside the numbers
+/// of bits because making one takes longer than loading it.
 #[derive(Clone, Copy, Debug, Default)]
 struct Entry {
     /// The number that the symbol stands for when its extra bits are zero.
     base: u32,
+    /// As many ones as there are extra bits.
+    extra_mask: u32,
+    /// The next state when its bits are zero.
+    next: u16,
+    /// As many ones as bits lead to the next state.
+    mask: u16,
     /// How many extra bits there are.
     extra: u8,
     /// How many bits lead to the next state.
     bits: u8,
-    /// The next state when those bits are zero.
-    next: u16,
+    /// Both together.
+    cost: u8,
+}
+
+impl Entry {
+    fn new((base, extra): (u32, u8), state: State) -> Self {
+        Self {
+            base,
+            extra_mask: 1u32.wrapping_shl(extra.into()).wrapping_sub(1),
+            next: state.next,
+            mask: 1u16.wrapping_shl(state.bits.into()).wrapping_sub(1),
+            extra,
+            bits: state.bits,
+            cost: extra.wrapping_add(state.bits),
+        }
+    }
+
+    /// Takes the symbol's extra bits, uncounted, and returns its number.
+    #[inline(always)]
+    fn number(&self, bits: &mut Backward<'_>) -> usize {
+        let extra = bits.take_uncounted(self.extra.into(), self.extra_mask.into());
+        u64::from(self.base).wrapping_add(extra) as usize
+    }
+
+    /// Takes the bits that lead to the next state, uncounted, and returns it.
+    #[inline(always)]
+    fn follow(&self, bits: &mut Backward<'_>) -> usize {
+        let low = bits.take_uncounted(self.bits.into(), self.mask.into());
+        u64::from(self.next).wrapping_add(low) as usize
+    }
 }
 
 /// A decoding table for one of the three numbers of a sequence.
@@ -118,14 +153,8 @@ impl Table {
                 if usize::from(symbol) >= self.kind.symbols {
                     return corrupt("a sequence symbol is out of range");
                 }
-                let (base, extra) = (self.kind.meaning)(symbol);
                 if let Some(entry) = self.entries.first_mut() {
-                    *entry = Entry {
-                        base,
-                        extra,
-                        bits: 0,
-                        next: 0,
-                    };
+                    *entry = Entry::new((self.kind.meaning)(symbol), State::default());
                 }
                 self.log = 0;
             }
@@ -147,27 +176,28 @@ impl Table {
         distribution.build(&mut states)?;
         let size = 1usize.wrapping_shl(distribution.log);
         for (entry, state) in self.entries.iter_mut().zip(&states).take(size) {
-            let (base, extra) = (self.kind.meaning)(state.symbol);
-            *entry = Entry {
-                base,
-                extra,
-                bits: state.bits,
-                next: state.next,
-            };
+            *entry = Entry::new((self.kind.meaning)(state.symbol), *state);
         }
         self.log = distribution.log;
         Ok(())
     }
 
     #[inline(always)]
-    fn entry(&self, state: usize) -> Entry {
+    fn entry(&self, state: usize) -> &Entry {
         // The mask only tells the compiler that the index is in range.
-        self.entries
-            .get(state & (STATES - 1))
-            .copied()
-            .unwrap_or_default()
+        self.entries.get(state & (STATES - 1)).unwrap_or(&NOTHING)
     }
 }
+
+static NOTHING: Entry = Entry {
+    base: 0,
+    extra_mask: 0,
+    next: 0,
+    mask: 0,
+    extra: 0,
+    bits: 0,
+    cost: 0,
+};
 
 /// The state of sequences in a frame.
 #[derive(Debug)]
@@ -219,7 +249,7 @@ impl Sequences {
             self.matches.read(modes >> 2, &mut block)?;
             self.execute(count, block.rest(), &mut run, output)?;
         }
-        let rest = run.length;
+        let rest = run.length.saturating_sub(run.used);
         output.literals(&mut run, rest)
     }
 
@@ -240,12 +270,19 @@ impl Sequences {
             let literal = self.literals.entry(literal_state);
             let offset = self.offsets.entry(offset_state);
             let matched = self.matches.entry(match_state);
-            // At most 31 + 16 bits, then 16 and the states' 9 + 9 + 8.
             bits.refill();
-            let distance = offset.base as usize + bits.take(offset.extra.into()) as usize;
-            let match_length = matched.base as usize + bits.take(matched.extra.into()) as usize;
-            bits.ensure(16 + 26);
-            let literal_length = literal.base as usize + bits.take(literal.extra.into()) as usize;
+            let distance = offset.number(&mut bits);
+            let match_length = matched.number(&mut bits);
+            // A refill gives 57 bits; the whole can take 89, and hardly ever does.
+            let mut cost =
+                u32::from(literal.cost) + u32::from(offset.cost) + u32::from(matched.cost);
+            if cost > 57 {
+                let so_far = u32::from(offset.extra) + u32::from(matched.extra);
+                bits.count(so_far);
+                bits.refill();
+                cost -= so_far;
+            }
+            let literal_length = literal.number(&mut bits);
             let distance = if distance > 3 {
                 recent = [distance - 3, recent[0], recent[1]];
                 distance - 3
@@ -255,10 +292,15 @@ impl Sequences {
             output.literals(run, literal_length)?;
             output.repeat(distance, match_length)?;
             if left != 0 {
-                literal_state = usize::from(literal.next) + bits.take(literal.bits.into()) as usize;
-                match_state = usize::from(matched.next) + bits.take(matched.bits.into()) as usize;
-                offset_state = usize::from(offset.next) + bits.take(offset.bits.into()) as usize;
+                literal_state = literal.follow(&mut bits);
+                match_state = matched.follow(&mut bits);
+                offset_state = offset.follow(&mut bits);
+            } else {
+                // The last one leads nowhere.
+                let states = literal.bits + matched.bits + offset.bits;
+                cost -= u32::from(states);
             }
+            bits.count(cost);
         }
         self.recent = recent;
         match bits.state() {
