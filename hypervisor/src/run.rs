@@ -70,6 +70,7 @@ fn dispatch(cx: &mut Cx, exit: Exit) {
         Exit::Syscall if cx.st.kernel_mode => crate::hypercall::pv_hypercall(cx),
         Exit::Syscall => pv::syscall(cx),
         Exit::Exception(vector) => pv::exception(cx, vector),
+        Exit::Interrupt(0x80) => pv::int80(cx),
         Exit::Interrupt(vector) => {
             if interrupt(cx.cpu, cx.hv, vector) {
                 cx.live = false;

@@ -4,8 +4,5 @@
 #![no_main]
 #![deny(unsafe_code)]
 
-machine::entry_point!(main);
+machine::entry_point!(hypervisor::start::main);
 
-fn main(_handover: machine::boot::Handover) -> ! {
-    machine::power::halt()
-}

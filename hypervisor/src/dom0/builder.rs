@@ -132,6 +132,7 @@ fn create(hv: &Hypervisor, vcpus: u32, max_pages: u64) -> Result<Arc<Domain>, Er
             slot.call_once(|| vcpu);
         }
     }
+    crate::irq::restrict_control_domain(hv, &dom)?;
     if !hv.domains.insert(dom.clone()) {
         return Err(Errno::EEXIST);
     }

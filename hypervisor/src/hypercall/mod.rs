@@ -66,6 +66,7 @@ hypercalls! {
     18 console_io         3 crate::console::console_io;
     20 grant_table_op     3 crate::grant::call;
     21 vm_assist          2 crate::pv::traps::vm_assist;
+    22 update_va_mapping_otherdomain 4 crate::mem::update_va::other_domain;
     23 iret               0 crate::pv::iret::call;
     24 vcpu_op            3 crate::time::vcpu_op;
     25 set_segment_base   2 crate::pv::traps::set_segment_base;

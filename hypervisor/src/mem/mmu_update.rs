@@ -73,7 +73,7 @@ fn owners(cx: &Cx, foreign: u32) -> Result<Owners, Fail> {
     let mut owners = Owners { frames: own, tables: own };
     if tables != 0 && tables - 1 != cx.dom.id && tables - 1 != DOMID_SELF {
         cx.dom.require_privilege()?;
-        let dom = cx.hv.domain(tables - 1).ok_or(Errno::EINVAL)?;
+        let dom = cx.hv.domain(tables - 1).ok_or(Errno::ESRCH)?;
         owners.tables = dom.owner();
     }
     if frames != DOMID_SELF && frames != cx.dom.id {
@@ -141,7 +141,7 @@ fn one(
         return Err(Errno::EINVAL.into());
     };
     if update.ptr & 4 != 0 {
-        return Err(Errno::EINVAL.into());
+        return Err(Errno::ENOSYS.into());
     }
     let index = (update.ptr & 0xff8) as usize / 8;
     let (kind, _) = table.info().page_type();
@@ -159,7 +159,10 @@ fn one(
 /// An update of a frame that is no page table is a write like any other.
 #[cold]
 fn plain(cx: &mut Cx, page: &Page, index: usize, value: u64) -> Result<(), Fail> {
-    cx.tables().get_writable(page)?;
+    cx.tables().get_writable(page).map_err(|fail| match fail {
+        Fail::Restart => fail,
+        _ => Errno::EINVAL.into(),
+    })?;
     if let Some(slot) = page.words().get(index) {
         slot.store(value, core::sync::atomic::Ordering::Relaxed);
     }

@@ -80,12 +80,12 @@ fn one(cx: &mut Cx, op: &MmuextOp, owner: u32) -> Result<(), Fail> {
             Ok(())
         }
         MMUEXT_TLB_FLUSH_MULTI => {
-            let mask = vcpu_mask(cx, GuestPtr::new(op.arg2))?;
+            let mask = vcpu_mask(cx, GuestPtr::new(op.arg2)).map_err(|_| Errno::EINVAL)?;
             cx.cpu.flush(&mask, Flush::All);
             Ok(())
         }
         MMUEXT_INVLPG_MULTI => {
-            let mask = vcpu_mask(cx, GuestPtr::new(op.arg2))?;
+            let mask = vcpu_mask(cx, GuestPtr::new(op.arg2)).map_err(|_| Errno::EINVAL)?;
             cx.cpu.flush(&mask, Flush::Page(op.arg1));
             Ok(())
         }
@@ -161,12 +161,14 @@ fn unpin(cx: &mut Cx, mfn: u64, owner: u32) -> Result<(), Fail> {
     }
 }
 
-fn new_root(cx: &mut Cx, mfn: u64) -> Result<(), Fail> {
+/// `MMUEXT_NEW_BASEPTR`: the root table of the guest's kernel. Errors: `EINVAL`.
+pub fn new_root(cx: &mut Cx, mfn: u64) -> Result<(), Fail> {
     if cx.st.root.as_ref().is_some_and(|root| root.mfn().0 == mfn) {
         return Ok(());
     }
     let page = page(cx, mfn, cx.dom.owner())?;
     cx.tables().get_table(&page, 4)?;
+    cx.hv.mem.show_m2p(&page, true);
     if cx.st.kernel_mode && !cx.cpu.set_root(&page) {
         return Err(Errno::EINVAL.into());
     }
@@ -185,6 +187,8 @@ fn new_user_root(cx: &mut Cx, mfn: u64) -> Result<(), Fail> {
     } else {
         let page = page(cx, mfn, cx.dom.owner())?;
         cx.tables().get_table(&page, 4)?;
+        // The guest's users have no business with it.
+        cx.hv.mem.show_m2p(&page, false);
         Some(page)
     };
     match core::mem::replace(&mut cx.st.user_root, new) {
@@ -201,9 +205,14 @@ fn flush_cache(cx: &mut Cx) -> Result<(), Fail> {
     Ok(())
 }
 
+/// Here a frame that is something else is `EINVAL`.
+fn not_writable(fail: Fail) -> Fail {
+    if fail == Fail::Restart { fail } else { Errno::EINVAL.into() }
+}
+
 fn clear_page(cx: &mut Cx, mfn: u64) -> Result<(), Fail> {
     let page = page(cx, mfn, cx.dom.owner())?;
-    cx.tables().get_writable(&page)?;
+    cx.tables().get_writable(&page).map_err(not_writable)?;
     page.clear();
     let _ = page.put_type();
     Ok(())
@@ -212,7 +221,7 @@ fn clear_page(cx: &mut Cx, mfn: u64) -> Result<(), Fail> {
 fn copy_page(cx: &mut Cx, to: u64, from: u64) -> Result<(), Fail> {
     let from = page(cx, from, cx.dom.owner())?;
     let to = page(cx, to, cx.dom.owner())?;
-    cx.tables().get_writable(&to)?;
+    cx.tables().get_writable(&to).map_err(not_writable)?;
     to.copy_from(&from);
     let _ = to.put_type();
     Ok(())

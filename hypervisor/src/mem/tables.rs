@@ -68,7 +68,8 @@ impl Tables<'_> {
 
     /// Takes the references of an entry of level 1. `owner` owns the frame it names (the
     /// domain itself, but for the control domain's mappings of others' memory).
-    /// Errors: `EINVAL` when the entry is not allowed.
+    /// Errors: `EINVAL` for flags that are not allowed, `EBUSY` for a frame of somebody else's or
+    /// one that cannot be written as what it is, `EPERM` for I/O memory that is not permitted.
     #[inline]
     pub fn get_l1e(&mut self, pte: Pte, owner: u32) -> TableResult<()> {
         if !pte.present() {
@@ -98,13 +99,18 @@ impl Tables<'_> {
 
     #[cold]
     fn io_target(&self, mfn: Mfn) -> TableResult<Target> {
-        if self.hv.is_ram(mfn) || !self.dom.irqs.iomem_allowed(mfn.0) {
-            return Err(Errno::EINVAL.into());
+        let bits = self.cpu.cpuid(0x8000_0008, 0)[0] & 0xff;
+        if self.hv.is_ram(mfn) {
+            return Err(Errno::EBUSY.into());
+        }
+        let beyond = mfn.addr() >> bits.clamp(32, 52) != 0;
+        if beyond || !self.dom.irqs.iomem_allowed(mfn.0) {
+            return Err(Errno::EPERM.into());
         }
         Ok(Target::Io)
     }
 
-    /// Takes a `Writable` type reference. Errors: `EINVAL` when the frame is something else.
+    /// Takes a `Writable` type reference. Errors: `EBUSY` when the frame is something else.
     #[inline]
     pub fn get_writable(&mut self, page: &Page) -> TableResult<()> {
         let stamp = page.info().stamp();
@@ -116,7 +122,7 @@ impl Tables<'_> {
                 Ok(())
             }
             TypeGet::Busy => Err(Fail::Restart),
-            TypeGet::Mismatch => Err(Errno::EINVAL.into()),
+            TypeGet::Mismatch => Err(Errno::EBUSY.into()),
         }
     }
 

@@ -45,3 +45,10 @@ pub fn update(cx: &mut Cx, va: u64, pte: Pte, flags: u64, owner: u32) -> HyperRe
     flush::after_update(cx, va, flags)?;
     Ok(0)
 }
+
+/// `update_va_mapping_otherdomain`: as [`call`], for an entry that names a frame of domain
+/// `domid`. Errors: `ESRCH`, `EPERM`.
+pub fn other_domain(cx: &mut Cx, [va, val, flags, domid]: [u64; 4]) -> HyperResult {
+    let dom = cx.resolve(domid as u16)?;
+    update(cx, va, Pte(val), flags, dom.owner())
+}

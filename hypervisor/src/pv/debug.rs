@@ -31,7 +31,7 @@ pub fn set_debugreg(cx: &mut Cx, [index, value]: [u64; 2]) -> HyperResult {
         }
         6 => {
             if value >> 32 != 0 {
-                return Err(Errno::EPERM.into());
+                return Err(Errno::EINVAL.into());
             }
             cx.st.pv.dr6 = value & 0xe00f | DR6_ONES;
             cx.cpu.set_debug_reg(6, cx.st.pv.dr6);
@@ -43,7 +43,10 @@ pub fn set_debugreg(cx: &mut Cx, [index, value]: [u64; 2]) -> HyperResult {
 }
 
 fn set_dr7(cx: &mut Cx, value: u64) -> HyperResult {
-    if value >> 32 != 0 || value & DR7_GD != 0 {
+    if value >> 32 != 0 {
+        return Err(Errno::EINVAL.into());
+    }
+    if value & DR7_GD != 0 {
         return Err(Errno::EPERM.into());
     }
     // An I/O breakpoint (type 2) needs CR4.DE, which PV guests do not have; a length of 8 is

@@ -134,7 +134,10 @@ pub fn update_descriptor(cx: &mut Cx, [addr, desc]: [u64; 2]) -> HyperResult {
     if kind == PageType::SegDesc {
         cx.tables().get_descriptors(&page)?;
     } else {
-        cx.tables().get_writable(&page)?;
+        cx.tables().get_writable(&page).map_err(|fail| match fail {
+            Fail::Restart => fail,
+            _ => Errno::EINVAL.into(),
+        })?;
     }
     if let Some(slot) = page.u64_at((addr & 0xff8) as usize) {
         slot.store(desc, Ordering::Release);

@@ -16,7 +16,7 @@ pub fn exception(cx: &mut Cx, vector: u8) {
     match vector {
         14 => page_fault(cx),
         6 => {
-            if !privop::forced_cpuid(cx) {
+            if !privop::forced(cx) {
                 inject(cx, 6, None);
             }
         }

@@ -1,32 +1,65 @@
 //! Privileged instructions that a PV guest's kernel executes all the same.
 
+use super::bounce::{inject, inject_page_fault};
+use super::emulator::Emulated;
 use crate::cx::Cx;
 use machine::CpuApi;
+use x86_emulate::{Outcome, Result};
 
-/// `ud2a; .ascii "xen"; cpuid`: asks for the CPUID that guests are meant to see.
-const FORCED_CPUID: [u8; 7] = [0x0f, 0x0b, b'x', b'e', b'n', 0x0f, 0xa2];
+/// `ud2a; .ascii "xen"`: the next instruction is to be emulated.
+const PREFIX: [u8; 5] = [0x0f, 0x0b, b'x', b'e', b'n'];
 
-/// Serves a forced CPUID at the guest's instruction pointer, if that is what is there.
-pub fn forced_cpuid(cx: &mut Cx) -> bool {
+/// Serves an instruction with the forced-emulation prefix at the guest's instruction pointer.
+/// `false` when there is none.
+pub fn forced(cx: &mut Cx) -> bool {
     let rip = cx.cpu.regs().rip;
-    let Ok(bytes) = cx.cpu.get_guest::<[u8; 7]>(rip) else { return false };
-    if bytes != FORCED_CPUID {
-        return false;
+    match cx.cpu.get_guest::<[u8; 5]>(rip) {
+        Ok(bytes) if bytes == PREFIX => {}
+        _ => return false,
     }
-    let r = cx.cpu.regs();
-    let (leaf, sub) = (r.rax as u32, r.rcx as u32);
-    let [a, b, c, d] = super::cpuid::leaf(cx, leaf, sub);
-    let r = cx.cpu.regs_mut();
-    r.rax = a as u64;
-    r.rbx = b as u64;
-    r.rcx = c as u64;
-    r.rdx = d as u64;
-    r.rip = rip.wrapping_add(7);
-    true
+    // CPUID is what the prefix is for.
+    if let Ok([0x0f, 0xa2]) = cx.cpu.get_guest::<[u8; 2]>(rip.wrapping_add(5)) {
+        let r = cx.cpu.regs();
+        let (leaf, sub) = (r.rax as u32, r.rcx as u32);
+        let [a, b, c, d] = super::cpuid::leaf(cx, leaf, sub);
+        let r = cx.cpu.regs_mut();
+        (r.rax, r.rbx, r.rcx, r.rdx) = (a as u64, b as u64, c as u64, d as u64);
+        r.rip = rip.wrapping_add(7);
+        return true;
+    }
+    let result = x86_emulate::forced(&mut Emulated { cx });
+    finish(cx, result)
 }
 
 /// Serves the privileged instruction at the guest's instruction pointer. `false` when the
 /// guest has to have its #GP.
-pub fn emulate(_cx: &mut Cx) -> bool {
-    false
+pub fn emulate(cx: &mut Cx) -> bool {
+    let result = x86_emulate::privileged(&mut Emulated { cx });
+    finish(cx, result)
+}
+
+/// Delivers what an emulation led to; `false` when nothing was done.
+pub fn finish(cx: &mut Cx, result: Result) -> bool {
+    match result {
+        Ok(Outcome::Done { single_step }) => {
+            cx.cpu.regs_mut().vector = machine::regs::VECTOR_NONE;
+            if single_step {
+                cx.st.pv.dr6 |= 1 << 14;
+                inject(cx, 1, None);
+            }
+            true
+        }
+        Ok(Outcome::Unhandled) => false,
+        // The code itself cannot be read: the guest has the fault that led here.
+        Err(trap) if trap.vector == 14 && trap.error.is_some_and(|e| e & 16 != 0) => false,
+        Err(trap) if trap.vector == 14 => {
+            inject_page_fault(cx, trap.cr2, trap.error.unwrap_or(0));
+            true
+        }
+        Err(trap) if trap.vector == 13 => false,
+        Err(trap) => {
+            inject(cx, trap.vector, trap.error);
+            true
+        }
+    }
 }

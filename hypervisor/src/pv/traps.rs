@@ -14,7 +14,8 @@ use xen_abi::callback::*;
 use xen_abi::xen::*;
 
 /// `set_trap_table`: entries up to one with address zero; a null pointer clears the table.
-/// Errors: `EFAULT`.
+/// Errors: `EFAULT`,
+/// `EINVAL` for an address that is not canonical.
 pub fn set_trap_table(cx: &mut Cx, [list]: [u64; 1]) -> HyperResult {
     let list = GuestPtr::<TrapInfo>::new(list);
     if list.is_null() {
@@ -29,6 +30,9 @@ pub fn set_trap_table(cx: &mut Cx, [list]: [u64; 1]) -> HyperResult {
         let mut entry: TrapInfo = cx.copy_in(list.add(i))?;
         if entry.address == 0 {
             break;
+        }
+        if !canonical(entry.address) {
+            return Err(Errno::EINVAL.into());
         }
         entry.cs |= 3;
         if let Some(slot) = cx.st.traps.table.get_mut(entry.vector as usize) {

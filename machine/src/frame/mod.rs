@@ -206,6 +206,14 @@ impl Mem {
         }
     }
 
+    /// Shows or hides the machine-to-phys table in an L4's address space.
+    pub fn show_m2p(self, l4: &Page, show: bool) {
+        if let Some(entry) = l4.words().get(HOST_SLOTS.start) {
+            let value = if show { self.0.host_slot(HOST_SLOTS.start) } else { 0 };
+            entry.store(value, Ordering::Relaxed);
+        }
+    }
+
     /// Takes all frames whose last reference went, for the heap to free.
     pub fn take_dead(self) -> DeadFrames {
         DeadFrames { mem: self, next: self.0.dead().swap(NIL, Ordering::Acquire) }

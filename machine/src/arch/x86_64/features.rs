@@ -31,7 +31,7 @@ static FEATURES: Once<Features> = Once::new();
 /// The page attribute table as Xen's guests expect it: WB, WT, UC-, UC, WC, WP, UC, UC.
 const PAT: u64 = 0x0000_0501_0007_0406;
 
-const CR0: u64 = 0x8001_0033; // PG, WP, NE, ET, MP, PE
+const CR0: u64 = 0x8005_0033; // PG, AM, WP, NE, ET, MP, PE
 const CR4_PAE: u64 = 1 << 5;
 const CR4_MCE: u64 = 1 << 6;
 const CR4_PGE: u64 = 1 << 7;

@@ -82,7 +82,7 @@ pub fn build(info: &BootInfo, frames: &mut EarlyFrames, gigabyte: bool) -> Optio
     )?;
     let m2p = [
         (M2P_RW_VA, flag::DATA),
-        (M2P_RO_VA, flag::CONST | flag::USER),
+        (M2P_RO_VA, flag::CONST & !flag::GLOBAL | flag::USER),
     ];
     map_window(info, frames, end, M2P_SPAN, &m2p, false)?;
     // SAFETY: the new tables map the running code, its stack (in the image) and all data that
