@@ -49,7 +49,10 @@ pub struct TestDomain {
     pub dom: Arc<Domain>,
     /// Its data pages, writable and mapped from [`DATA_VA`] on.
     pub data: Vec<Page>,
-    root: Page,
+    /// Its level 4 table.
+    pub root: Page,
+    /// The level 1 table of its data; entries beyond the data are free.
+    pub l1: Page,
 }
 
 impl World {
@@ -113,16 +116,22 @@ impl World {
         for (slot, page) in l1.words().iter().zip(&data) {
             assert_eq!(page.get_type(PageType::Writable), TypeGet::Ready);
             slot.store(entry(page), Ordering::Relaxed);
+            let _ = page.another().into_entry();
         }
         for table in &tables {
             table.type_validated();
         }
-        let [root, ..] = tables.map(|page| {
+        let [root, _, _, l1] = tables.map(|page| {
             let _ = page.another().into_entry();
             page
         });
         assert!(self.hv.domains.insert(dom.clone()));
-        TestDomain { dom, data, root }
+        TestDomain {
+            dom,
+            data,
+            root,
+            l1,
+        }
     }
 
     /// Calls `f` in the context of a domain's vCPU, on CPU `cpu`.
@@ -133,6 +142,7 @@ impl World {
         let mut state = vcpu.state.lock();
         on.dom.dirty_cpus.set(cpu.id());
         assert!(cpu.set_root(&on.root));
+        state.root.get_or_insert_with(|| on.root.another());
         let mut cx = Cx {
             cpu: &mut cpu,
             local: &mut local,

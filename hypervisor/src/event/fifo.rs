@@ -86,7 +86,7 @@ impl Control {
     pub fn new(page: WritablePage, offset: u32) -> Result<Control, Errno> {
         let offset = offset as usize;
         let last = machine::PAGE_SIZE - size_of::<EvtchnFifoControlBlock>();
-        if offset > last || offset % 8 != 0 {
+        if offset > last || !offset.is_multiple_of(8) {
             return Err(Errno::EINVAL);
         }
         Ok(Control { page, offset })

@@ -39,6 +39,16 @@ impl WritablePage {
     }
 }
 
+impl WritablePage {
+    /// Takes a page that nobody else knows. `None` when it is in use as something else.
+    pub fn hold(page: Page) -> Option<WritablePage> {
+        match page.get_type(PageType::Writable) {
+            TypeGet::Ready | TypeGet::ReadyFlush => Some(WritablePage(page)),
+            _ => None,
+        }
+    }
+}
+
 impl Deref for WritablePage {
     type Target = Page;
 

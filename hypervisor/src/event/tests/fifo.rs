@@ -287,7 +287,7 @@ fn a_guest_that_scribbles_harms_only_itself() {
             let port = ports[random() as usize % 20];
             match random() % 6 {
                 0 => word(&t, random() % 1024).store(random(), SeqCst),
-                1 => word(&t, port).store(LINKED | BUSY | random() % 1024, SeqCst),
+                1 => word(&t, port).store(LINKED | BUSY | (random() % 1024), SeqCst),
                 2 => head(&t, random() % 2, random() % 16).store(random(), SeqCst),
                 3 => {
                     let priority = random() % 16;

@@ -5,6 +5,7 @@ use crate::domain::Domain;
 use crate::event::{destroy, port_pending, send_global_virq, send_pirq, send_virq};
 use crate::testing::World;
 use core::sync::atomic::Ordering::SeqCst;
+use xen_abi::physdev::*;
 use xen_abi::shared_info::*;
 use xen_abi::xen::*;
 
@@ -157,15 +158,29 @@ fn physical_interrupts() {
     let a = world.domain(0, true, 1);
     world.on(&a, 0, 0, |cx| {
         let mut arg = EvtchnBindPirq {
-            pirq: 9,
+            pirq: 20,
             ..Default::default()
         };
+        // Refused by whoever routes interrupts: the port is free again.
+        assert_eq!(op(cx, EVTCHNOP_bind_pirq, &mut arg), fails(Errno::EINVAL));
+        let mut map = PhysdevMapPirq {
+            domid: DOMID_SELF,
+            r#type: MAP_PIRQ_TYPE_GSI,
+            index: 20,
+            pirq: 20,
+            ..Default::default()
+        };
+        let mapped = crate::testing::call(cx, &mut map, |cx, at| {
+            crate::irq::physdev_op(cx, [PHYSDEVOP_map_pirq.into(), at])
+        });
+        assert_eq!(mapped, Ok(0));
         assert_eq!(op(cx, EVTCHNOP_bind_pirq, &mut arg), Ok(0));
+        assert_eq!(arg.port, 1);
         assert_eq!(op(cx, EVTCHNOP_bind_pirq, &mut arg), fails(Errno::EEXIST));
-        assert!(send_pirq(cx.hv, cx.cpu, cx.dom, 9) && pending(cx.dom, arg.port));
+        assert!(send_pirq(cx.hv, cx.cpu, cx.dom, 20) && pending(cx.dom, arg.port));
         assert!(!send_pirq(cx.hv, cx.cpu, cx.dom, 10));
         assert_eq!(close(cx, arg.port), Ok(0));
-        assert!(!send_pirq(cx.hv, cx.cpu, cx.dom, 9));
+        assert!(!send_pirq(cx.hv, cx.cpu, cx.dom, 20));
         arg.pirq = u32::MAX;
         assert_eq!(op(cx, EVTCHNOP_bind_pirq, &mut arg), fails(Errno::EINVAL));
     });
