@@ -10,6 +10,9 @@ use alloc::vec::Vec;
 pub(super) struct Devices {
     pub ports: BTreeMap<u16, u32>,
     pub port_writes: Vec<(u16, u8, u32)>,
+    /// PCI configuration space: doublewords by the address port's value without its enable bit.
+    pub config: BTreeMap<u32, u32>,
+    pub config_address: u32,
     pub msrs: BTreeMap<u32, u64>,
     pub cpuid: BTreeMap<(u32, u32), [u32; 4]>,
     pub routes: BTreeMap<u32, RouteEntry>,
@@ -21,6 +24,8 @@ pub(super) struct Devices {
     pub rtc_at_boot: u64,
 }
 
+const CONFIG_ADDRESS: u16 = 0xcf8;
+const CONFIG_DATA: u16 = 0xcfc;
 const EFER: u32 = 0xc000_0080;
 
 impl Devices {
@@ -43,6 +48,8 @@ impl Devices {
         Devices {
             ports: BTreeMap::new(),
             port_writes: Vec::new(),
+            config: BTreeMap::new(),
+            config_address: 0,
             msrs,
             cpuid,
             routes: BTreeMap::new(),
@@ -55,12 +62,34 @@ impl Devices {
 
     pub fn port_in(&self, port: u16, bytes: u8) -> u32 {
         let mask = size_mask(bytes);
+        if let Some((at, shift)) = self.config_at(port) {
+            return self
+                .config
+                .get(&at)
+                .map_or(mask, |word| word >> shift & mask);
+        }
         self.ports.get(&port).map_or(mask, |value| value & mask)
     }
 
     pub fn port_out(&mut self, port: u16, bytes: u8, value: u32) {
-        self.port_writes
-            .push((port, bytes, value & size_mask(bytes)));
+        let mask = size_mask(bytes);
+        self.port_writes.push((port, bytes, value & mask));
+        if port == CONFIG_ADDRESS {
+            self.config_address = value;
+        }
+        if let Some((at, shift)) = self.config_at(port) {
+            if let Some(word) = self.config.get_mut(&at) {
+                *word = *word & !(mask << shift) | (value & mask) << shift;
+            }
+        }
+    }
+
+    /// The doubleword of configuration space that a data port reaches, and the bit in it; `None`
+    /// when the port is no data port, or no device was ever put anywhere.
+    fn config_at(&self, port: u16) -> Option<(u32, u32)> {
+        let offset = port.checked_sub(CONFIG_DATA).filter(|&offset| offset < 4)?;
+        let on = self.config_address >> 31 != 0 && !self.config.is_empty();
+        on.then_some((self.config_address & 0xff_fffc, 8 * u32::from(offset)))
     }
 
     pub fn cpuid(&self, leaf: u32, subleaf: u32) -> [u32; 4] {

@@ -125,6 +125,24 @@ impl SimMachine {
         lock(&self.0.devices).ports.insert(port, value);
     }
 
+    /// Puts a doubleword into PCI configuration space: it reads so until it is written. Where
+    /// none was put, reads are all ones.
+    pub fn set_config(&self, bus: u8, devfn: u8, register: u8, value: u32) {
+        let at = u32::from(bus) << 16 | u32::from(devfn) << 8 | u32::from(register & !3);
+        lock(&self.0.devices).config.insert(at, value);
+    }
+
+    /// A doubleword of PCI configuration space.
+    pub fn config(&self, bus: u8, devfn: u8, register: u8) -> Option<u32> {
+        let at = u32::from(bus) << 16 | u32::from(devfn) << 8 | u32::from(register & !3);
+        lock(&self.0.devices).config.get(&at).copied()
+    }
+
+    /// What a memory-mapped register of a device holds, once it was written.
+    pub fn register(&self, pa: u64) -> Option<u32> {
+        lock(&self.0.devices).registers.get(&pa).copied()
+    }
+
     /// Takes the record of all writes to ports: port, bytes, value.
     pub fn take_port_writes(&self) -> Vec<(u16, u8, u32)> {
         core::mem::take(&mut lock(&self.0.devices).port_writes)
