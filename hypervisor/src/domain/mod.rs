@@ -52,6 +52,8 @@ pub struct Domain {
     pub assists: AtomicU64,
     /// Added to system time for the guest's wall clock, seconds (`settimeoffset`).
     pub time_offset: AtomicU64,
+    /// The time on CPUs that it is entitled to.
+    pub share: Arc<crate::sched::Share>,
     /// How many want it not to run.
     pub pause_count: AtomicU32,
     /// Whether it was told to go.
@@ -90,6 +92,7 @@ impl Domain {
             irqs: DomainIrqs::new(privileged)?,
             assists: AtomicU64::new(0),
             time_offset: AtomicU64::new(0),
+            share: Arc::new(crate::sched::Share::default()),
             pause_count: AtomicU32::new(0),
             dying: AtomicBool::new(false),
             shutdown: domain_lock(None),

@@ -16,6 +16,7 @@ use xen_abi::sched::*;
 pub fn sched_op(cx: &mut Cx, [cmd, arg]: [u64; 2]) -> HyperResult {
     match cmd as u32 {
         SCHEDOP_yield => {
+            cx.vcpu.sched.yields.store(true, Ordering::Relaxed);
             cx.reschedule();
             Ok(0)
         }

@@ -1,0 +1,126 @@
+//! What the scheduler knows of a vCPU.
+//!
+//! The conditions under which it may run are flags that anybody sets; whoever changes one then
+//! calls [`super::Scheduler::update`]. The rest changes under the lock of the vCPU's group.
+
+use super::{Account, Poll};
+use crate::domain::Domain;
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use machine::cpumask::MAX_CPUS;
+use machine::{AtomicCpuMask, CpuMask};
+use xen_abi::vcpu::*;
+
+/// Not known to a policy.
+pub(super) const NO_SLOT: u32 = u32::MAX;
+/// Not pinned by `SCHEDOP_pin_override`.
+pub(super) const NO_PIN: u32 = u32::MAX;
+
+/// A vCPU's scheduling state.
+pub struct VcpuSched {
+    /// The CPU it runs on, or ran on last.
+    pub cpu: AtomicU32,
+    /// Waits for an event.
+    pub(super) blocked: AtomicBool,
+    /// Not brought up, or taken down.
+    pub(super) offline: AtomicBool,
+    /// Whether it was given a state to run from.
+    pub initialised: AtomicBool,
+    /// How many want it not to run.
+    pub pause_count: AtomicU32,
+    /// Is on a CPU.
+    pub(super) running: AtomicBool,
+    /// Lets others go first the next time that it leaves its CPU.
+    pub(super) yields: AtomicBool,
+    /// Was told to leave its CPU, even if nobody waits.
+    pub(super) must_leave: AtomicBool,
+    /// The group of CPUs that it belongs to.
+    pub(super) group: AtomicU32,
+    /// What the group's policy knows it as.
+    pub(super) slot: AtomicU32,
+    /// CPUs that it may run on.
+    pub(super) hard: AtomicCpuMask,
+    /// CPUs that it should run on.
+    pub(super) soft: AtomicCpuMask,
+    /// The one that it runs on for a while.
+    pub(super) pin: AtomicU32,
+    /// What it polls for.
+    pub poll: Poll,
+    /// Where its time goes.
+    pub account: Account,
+}
+
+impl VcpuSched {
+    /// An offline vCPU that will start on `cpu` and may run anywhere.
+    pub fn new(cpu: u32) -> VcpuSched {
+        let everywhere = || {
+            let mask = AtomicCpuMask::new();
+            mask.store(&CpuMask::first(MAX_CPUS as u32));
+            mask
+        };
+        VcpuSched {
+            cpu: AtomicU32::new(cpu),
+            blocked: AtomicBool::new(false),
+            offline: AtomicBool::new(true),
+            initialised: AtomicBool::new(false),
+            pause_count: AtomicU32::new(0),
+            running: AtomicBool::new(false),
+            yields: AtomicBool::new(false),
+            must_leave: AtomicBool::new(false),
+            group: AtomicU32::new(cpu / super::GROUP),
+            slot: AtomicU32::new(NO_SLOT),
+            hard: everywhere(),
+            soft: everywhere(),
+            pin: AtomicU32::new(NO_PIN),
+            poll: Poll::default(),
+            account: Account::default(),
+        }
+    }
+
+    /// Whether it is up.
+    pub fn online(&self) -> bool {
+        !self.offline.load(Ordering::Acquire)
+    }
+
+    /// Whether it waits for an event.
+    pub fn is_blocked(&self) -> bool {
+        self.blocked.load(Ordering::Acquire)
+    }
+
+    /// Whether it is on a CPU just now.
+    pub fn is_running(&self) -> bool {
+        self.running.load(Ordering::Acquire)
+    }
+
+    /// CPUs that it may run on, and those that it should run on.
+    pub fn affinity(&self) -> (CpuMask, CpuMask) {
+        (self.hard.load(), self.soft.load())
+    }
+
+    /// CPUs that it may run on for now.
+    pub(super) fn may(&self) -> CpuMask {
+        match self.pin.load(Ordering::Relaxed) {
+            NO_PIN => self.hard.load(),
+            cpu => CpuMask::one(cpu),
+        }
+    }
+
+    #[inline]
+    pub(super) fn runnable(&self, dom: &Domain) -> bool {
+        !self.blocked.load(Ordering::SeqCst)
+            && !self.offline.load(Ordering::SeqCst)
+            && self.pause_count.load(Ordering::SeqCst) == 0
+            && dom.pause_count.load(Ordering::SeqCst) == 0
+    }
+
+    /// The run state of a vCPU that is on no CPU.
+    #[inline]
+    pub(super) fn waiting_state(&self, dom: &Domain) -> i32 {
+        if self.runnable(dom) {
+            RUNSTATE_runnable
+        } else if self.blocked.load(Ordering::Relaxed) {
+            RUNSTATE_blocked
+        } else {
+            RUNSTATE_offline
+        }
+    }
+}
