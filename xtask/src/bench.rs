@@ -134,7 +134,7 @@ fn measure(host: Host, dom0: &Dom0, initrd: &Path) -> Result<(Figures, Vec<Strin
     };
     let run = qemu::watch(
         &machine,
-        Duration::from_secs(240),
+        Duration::from_secs(480),
         &logs.join(format!("bench-os-{name}.log")),
         false,
     );

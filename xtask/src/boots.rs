@@ -47,7 +47,7 @@ impl Trial {
         loader: Loader::Multiboot,
         nic: Nic::E1000e,
         mode: "demo",
-        limit: Duration::from_secs(180),
+        limit: Duration::from_secs(300),
     };
 
     /// Boots it on `host`; the console goes to the log called `name`.

@@ -19,7 +19,7 @@ pub fn compare() -> Result<()> {
     build::image(false)?;
     let trial = Trial {
         mode: "dmesg",
-        limit: Duration::from_secs(120),
+        limit: Duration::from_secs(300),
         ..Trial::USUAL
     };
     let xen = messages(&trial.watch("compare-xen", Host::Xen, &dom0)?.lines);

@@ -27,14 +27,14 @@ pub struct Trial {
 }
 
 impl Trial {
-    /// One CPU, a minute.
+    /// One CPU, two minutes.
     pub const ONE: Self = Self {
         smp: 1,
         mem: 1024,
         icount: false,
-        limit: Duration::from_secs(60),
+        limit: Duration::from_secs(120),
     };
-    /// Two CPUs, a minute.
+    /// Two CPUs, two minutes.
     pub const TWO: Self = Self {
         smp: 2,
         ..Self::ONE

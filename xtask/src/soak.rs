@@ -1,6 +1,6 @@
 //! `cargo xtask soak`: the same dom0 boot again and again, to find what happens rarely.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Result, bail};
 
@@ -35,7 +35,6 @@ pub fn soak(args: &Args) -> Result<()> {
     let trial = Trial {
         smp: args.smp,
         mode: "boot",
-        limit: Duration::from_secs(120),
         ..Trial::USUAL
     };
     let mut failed = 0;

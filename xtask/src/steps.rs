@@ -136,7 +136,7 @@ pub const STEPS: &[Step] = &[
         false,
         Kind::Dom0(boots::Trial {
             loader: Loader::Uefi,
-            limit: Duration::from_secs(240),
+            limit: Duration::from_secs(360),
             ..USUAL
         }),
     ),
