@@ -51,6 +51,11 @@ impl DomainPages {
             .map_err(|_| Errno::ENOMEM)
     }
 
+    /// Books `n` frames whatever the limit, in place of frames that were given up just now.
+    pub fn book(&self, n: u64) {
+        self.total.fetch_add(n, Ordering::Relaxed);
+    }
+
     /// Takes back a booking of [`DomainPages::reserve`] that was not used.
     pub fn unreserve(&self, n: u64) {
         self.total.fetch_sub(n, Ordering::Relaxed);

@@ -1,5 +1,6 @@
 //! Guests' memory: page tables under validation, the calls that change them, populating.
 
+pub mod alloc;
 mod flush;
 pub mod memory_op;
 mod modify;

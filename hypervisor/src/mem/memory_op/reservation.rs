@@ -1,0 +1,133 @@
+//! Frames for a domain and back: `increase_reservation`, `decrease_reservation`,
+//! `populate_physmap`.
+//!
+//! All three return how many extents are done, and an error is only that there are no more.
+
+use super::{Call, EXTENT_SHIFT};
+use crate::cx::Cx;
+use crate::domain::Domain;
+use crate::fail::{Fail, HyperResult};
+use crate::guest::GuestPtr;
+use crate::mem::alloc::{ANYWHERE, alloc_domain_pages};
+use alloc::sync::Arc;
+use machine::cpu::guest_va_ok;
+use machine::{CpuApi, Mfn, PAGE_SHIFT};
+use xen_abi::memory::reservation::{MemoryReservation, XENMEMF_exact_node_request};
+
+/// Most extents whose number a continued command can carry.
+const MAX_EXTENTS: u64 = (u32::MAX >> EXTENT_SHIFT) as u64;
+/// Largest extent of a domain that only has its own memory to look after.
+const MAX_ORDER: u32 = 9;
+/// Largest extent of the control domain.
+const MAX_ORDER_PRIVILEGED: u32 = machine::heap::MAX_ORDER;
+
+/// The largest extent, as a power of two of frames, that the caller may name.
+pub fn max_order(dom: &Domain) -> u32 {
+    if dom.privileged { MAX_ORDER_PRIVILEGED } else { MAX_ORDER }
+}
+
+/// One past the highest frame number that `mem_flags` allow. `None` for flags that nobody can
+/// satisfy.
+pub fn frame_limit(cx: &Cx, mem_flags: u32) -> Option<u64> {
+    let bits = mem_flags & 0xff;
+    // A node is obeyed only for the control domain, and there is but one.
+    if mem_flags & XENMEMF_exact_node_request != 0 && !cx.dom.privileged {
+        return None;
+    }
+    let reach = u64::BITS - cx.hv.mem.max_mfn().0.saturating_sub(1).leading_zeros() + PAGE_SHIFT;
+    match bits {
+        0 => Some(ANYWHERE),
+        bits if bits >= reach => Some(ANYWHERE),
+        bits if bits <= PAGE_SHIFT => None,
+        bits => Some(1 << (bits - PAGE_SHIFT)),
+    }
+}
+
+/// A list of extents to work on.
+struct Extents {
+    dom: Arc<Domain>,
+    list: GuestPtr<u64>,
+    count: u64,
+    order: u32,
+    limit: u64,
+}
+
+impl Extents {
+    /// `None` when there is nothing that can be done.
+    fn read(cx: &mut Cx, call: Call) -> Option<Extents> {
+        let wish: MemoryReservation = cx.copy_in(GuestPtr::new(call.arg)).ok()?;
+        if wish.nr_extents > MAX_EXTENTS || call.done >= wish.nr_extents {
+            return None;
+        }
+        if !guest_va_ok(wish.extent_start, wish.nr_extents as usize * 8) {
+            return None;
+        }
+        let dom = cx.resolve(wish.domid).ok()?;
+        let limit = frame_limit(cx, wish.mem_flags)?;
+        (wish.extent_order <= max_order(cx.dom)).then_some(Extents {
+            dom,
+            list: GuestPtr::new(wish.extent_start),
+            count: wish.nr_extents,
+            order: wish.extent_order,
+            limit,
+        })
+    }
+}
+
+/// Does `one` for each extent until it fails or other work waits.
+fn each(
+    cx: &mut Cx,
+    call: Call,
+    mut one: impl FnMut(&mut Cx, &Extents, u64) -> Option<()>,
+) -> HyperResult {
+    let Some(extents) = Extents::read(cx, call) else { return Ok(call.done as i64) };
+    for i in call.done..extents.count {
+        if i != call.done && cx.cpu.work_pending() {
+            cx.set_args([call.op | i << EXTENT_SHIFT, call.arg]);
+            return Err(Fail::Restart);
+        }
+        if one(cx, &extents, i).is_none() {
+            return Ok(i as i64);
+        }
+    }
+    Ok(extents.count as i64)
+}
+
+/// Gives the domain frames that stand nowhere in its physical map, and says which.
+pub fn increase(cx: &mut Cx, call: Call) -> HyperResult {
+    each(cx, call, |cx, extents, i| {
+        let Extents { dom, list, order, limit, .. } = extents;
+        let first = alloc_domain_pages(cx.hv, cx.cpu, dom, *order, *limit).ok()?;
+        // The list may be left out.
+        if list.is_null() {
+            return Some(());
+        }
+        cx.copy_out(list.add(i), &first.0).ok()
+    })
+}
+
+/// Gives the domain frames for parts of its physical map, and says which.
+pub fn populate(cx: &mut Cx, call: Call) -> HyperResult {
+    each(cx, call, |cx, extents, i| {
+        let Extents { dom, list, order, limit, .. } = extents;
+        let gfn: u64 = cx.copy_in(list.add(i)).ok()?;
+        let first = alloc_domain_pages(cx.hv, cx.cpu, dom, *order, *limit).ok()?;
+        for at in 0..1u64 << order {
+            cx.hv.mem.set_m2p(Mfn(first.0 + at), gfn.wrapping_add(at));
+        }
+        cx.copy_out(list.add(i), &first.0).ok()
+    })
+}
+
+/// Takes frames of the domain away. One that is still mapped or pinned goes when that ends.
+pub fn decrease(cx: &mut Cx, call: Call) -> HyperResult {
+    each(cx, call, |cx, extents, i| {
+        let first: u64 = cx.copy_in(extents.list.add(i)).ok()?;
+        for at in 0..1u64 << extents.order {
+            let mfn = Mfn(first.checked_add(at)?);
+            let page = cx.hv.mem.get_page(mfn, extents.dom.owner())?;
+            drop(page.end_allocation());
+        }
+        Some(())
+    })
+}
