@@ -22,6 +22,9 @@ pub fn crash(cx: &mut Cx, why: &str) {
         r.r9, r.r10, r.r11, r.r12);
     log!(cx.hv, Error, "r13 {:016x} r14 {:016x} r15 {:016x} cr2 {:016x} vec {:x} err {:x}",
         r.r13, r.r14, r.r15, cx.cpu.cr2(), r.vector, r.error);
+    if let Ok(code) = cx.cpu.get_guest::<[u8; 16]>(r.rip) {
+        log!(cx.hv, Error, "code at rip: {code:02x?}");
+    }
     for line in 0..4u64 {
         let at = r.rsp.wrapping_add(line * 32);
         if let Ok([a, b, c, d]) = cx.cpu.get_guest::<[u64; 4]>(at) {
