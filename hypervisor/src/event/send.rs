@@ -171,7 +171,9 @@ pub fn vcpu_info_moved(hv: &Hypervisor, cpu: &Cpu, dom: &Domain, vcpu: &Arc<Vcpu
 
 /// Whether `port` is pending, for `SCHEDOP_poll`. Errors: `EINVAL` for a port that is not there.
 pub fn port_pending(dom: &Domain, port: EvtchnPort) -> Result<bool, Errno> {
-    let channel = dom.events.table.get(port).ok_or(Errno::EINVAL)?;
+    // Port 0 is nobody's.
+    let channel = dom.events.table.get(port).filter(|_| port != 0);
+    let channel = channel.ok_or(Errno::EINVAL)?;
     Ok(if dom.events.is_fifo() {
         fifo::is_pending(dom, channel, port)
     } else {

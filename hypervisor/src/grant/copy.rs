@@ -92,7 +92,7 @@ fn side(cx: &mut Cx, ptr: &GnttabCopyPtr, by_grant: bool, readonly: bool) -> Res
             None
         } else {
             let own = WritablePage::get(cx.hv, cx.cpu, cx.dom, ptr.u);
-            Some(own.map_err(|_| GNTST_bad_page)?)
+            Some(own.map_err(|_| GNTST_general_error)?)
         };
         return Ok(Side {
             page,

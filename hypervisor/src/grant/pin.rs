@@ -34,6 +34,7 @@ pub fn pin(
     how: Use,
 ) -> Result<Pinned, i16> {
     let mut table = owner.grants.table.lock();
+    table.begin(hv, cpu, owner);
     let active = table.active(gref).ok_or(GNTST_bad_gntref)?;
     let (used, written) = (active.in_use(), active.writers != 0);
     let full = active.readers == u32::MAX || active.writers == u32::MAX;

@@ -14,9 +14,6 @@ use machine::{Cpu, Page};
 use xen_abi::grant_table::*;
 use xen_abi::{DomId, Errno};
 
-/// Pages that every table has.
-const FIRST_FRAMES: u32 = 1;
-
 /// The domain of an operation that only the control domain makes on others, as a status.
 fn target(cx: &Cx, dom: DomId) -> Result<Arc<Domain>, i16> {
     cx.resolve(dom).map_err(|errno| match errno {
@@ -89,9 +86,7 @@ pub fn query_size_op(cx: &mut Cx, batch: Batch) -> HyperResult {
         op.status = match target(cx, op.dom) {
             Ok(dom) => {
                 let mut table = dom.grants.table.lock();
-                let first = FIRST_FRAMES.min(table.max_frames);
-                // Too little memory shows when the page is needed.
-                let _ = table.grow(cx.hv, cx.cpu, &dom, first);
+                table.begin(cx.hv, cx.cpu, &dom);
                 op.nr_frames = table.frames();
                 op.max_nr_frames = table.max_frames;
                 GNTST_okay
@@ -120,6 +115,7 @@ pub fn set_version_op(cx: &mut Cx, batch: Batch) -> HyperResult {
         if op.version > table.max_version {
             return Err(Errno::ENOSYS.into());
         }
+        table.begin(cx.hv, cx.cpu, cx.dom);
         if op.version != table.version {
             change_version(cx.hv, cx.cpu, cx.dom, &mut table, op.version)?;
         }
@@ -208,7 +204,9 @@ fn change_version(
 /// `GNTTABOP_swap_grant_ref`.
 pub fn swap_op(cx: &mut Cx, batch: Batch) -> HyperResult {
     batch::each(cx, batch, |cx, op: &mut GnttabSwapGrantRef| {
-        op.status = swap(&mut cx.dom.grants.table.lock(), op.ref_a, op.ref_b);
+        let mut table = cx.dom.grants.table.lock();
+        table.begin(cx.hv, cx.cpu, cx.dom);
+        op.status = swap(&mut table, op.ref_a, op.ref_b);
         Ok(())
     })
 }

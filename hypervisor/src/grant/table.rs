@@ -112,6 +112,15 @@ impl Table {
         }
     }
 
+    /// Gives the table its first page if it has none: there is always one, but it is made when
+    /// it is first needed. Too little memory shows as a table without entries.
+    #[inline]
+    pub fn begin(&mut self, hv: &Hypervisor, cpu: &mut Cpu, dom: &Domain) {
+        if self.shared.is_empty() {
+            let _ = self.grow(hv, cpu, dom, self.max_frames.min(1));
+        }
+    }
+
     /// Makes the table at least `frames` pages long. Errors: `EINVAL` over the limit; `ENOMEM`.
     pub fn grow(
         &mut self,

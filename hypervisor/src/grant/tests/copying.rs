@@ -105,7 +105,7 @@ fn between_a_grant_and_a_page_of_ones_own() {
                 ptr(a.l1.mfn().0, DOMID_SELF, 0),
                 1,
                 source,
-                GNTST_bad_page,
+                GNTST_general_error,
             ),
             (ptr(9, 1, 0), ptr(9, 1, 0), 1, 3, GNTST_general_error),
             (
