@@ -24,6 +24,8 @@ pub struct Hypervisor {
     pub cpus: u32,
     /// Its command line, as `XENVER_commandline` returns it.
     pub command_line: String,
+    /// `noreboot`: stop instead of rebooting after a crash of the control domain.
+    pub noreboot: bool,
     /// All domains.
     pub domains: DomainList,
     /// Who runs where.

@@ -9,7 +9,9 @@ extern crate alloc;
 
 pub mod cmdline;
 pub mod console;
+pub mod control;
 pub mod cx;
+pub mod debug_keys;
 pub mod dom0;
 pub mod domain;
 pub mod event;
@@ -26,6 +28,8 @@ pub mod platform;
 pub mod pv;
 pub mod run;
 pub mod sched;
+#[cfg(test)]
+mod simtest;
 pub mod start;
 #[cfg(test)]
 pub mod testing;

@@ -1,6 +1,6 @@
 //! From the boot code's handover to the first guest.
 
-use crate::console::Console;
+use crate::console::{self, Console};
 use crate::domain::DomainList;
 use crate::hv::Hypervisor;
 use crate::irq::Irqs;
@@ -29,9 +29,10 @@ pub fn main(mut handover: Handover) -> ! {
 
 fn start(handover: &mut Handover) -> Result<&'static Hypervisor, String> {
     let (options, warnings) = cmdline::parse(&handover.info.command_line);
-    let hv = hypervisor(handover, options.line.clone())
+    let hv = hypervisor(handover, &options)
         .map_err(|errno| alloc::format!("no memory for the hypervisor itself: {errno}"))?;
     let hv: &'static Hypervisor = Box::leak(Box::new(hv));
+    console::banner(hv);
     for warning in warnings {
         log!(hv, Warning, "{warning}");
     }
@@ -53,10 +54,11 @@ fn start(handover: &mut Handover) -> Result<&'static Hypervisor, String> {
             hv.heap.lock().add_range(first, end);
         }
     }
+    hv.console.open();
     Ok(hv)
 }
 
-fn hypervisor(handover: &mut Handover, line: String) -> Result<Hypervisor, Errno> {
+fn hypervisor(handover: &mut Handover, options: &cmdline::Options) -> Result<Hypervisor, Errno> {
     let mem = handover.mem;
     let heap = core::mem::replace(&mut handover.heap, machine::heap::Heap::new(mem));
     Ok(Hypervisor {
@@ -64,11 +66,12 @@ fn hypervisor(handover: &mut Handover, line: String) -> Result<Hypervisor, Errno
         total_pages: heap.free_frames(),
         heap: Lock::new(locks::HEAP, heap),
         cpus: handover.cpus,
-        command_line: line,
+        command_line: options.line.clone(),
+        noreboot: options.noreboot,
         domains: DomainList::default(),
         sched: Scheduler::new(handover.cpus)?,
         clocks: Clocks::new(handover.cpus, machine::rtc::read_seconds())?,
-        console: Console::default(),
+        console: Console::new(options),
         irqs: Irqs::new(handover.platform, handover.cpus)?,
         platform: handover.platform,
         boot: handover.info,

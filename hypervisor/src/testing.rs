@@ -69,6 +69,7 @@ impl World {
             heap: Lock::new(locks::HEAP, heap),
             cpus: cpus as u32,
             command_line: String::new(),
+            noreboot: true,
             domains: DomainList::default(),
             sched: Scheduler::new(cpus as u32).unwrap(),
             clocks: Clocks::new(cpus as u32, 0).unwrap(),

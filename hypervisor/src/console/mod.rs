@@ -1,9 +1,33 @@
-//! The console: the hypervisor's log and the serial line.
+//! The console: the hypervisor's log, and the serial line in both directions.
+//!
+//! A line goes to the serial line and into a ring ([`ring`]) that the tools read. Lines that a
+//! guest can cause are limited ([`limit`]). What is typed goes to the control domain or to the
+//! hypervisor ([`input`]). Locks: [`Console`]'s own two, of the highest level, so anything may
+//! log under any lock; neither is held while something else is done. Text reaches the line
+//! before the call returns, so that nothing is lost in a crash (`sync_console` changes nothing).
 
-use crate::cx::Cx;
-use crate::fail::{Fail, HyperResult};
+mod banner;
+mod input;
+mod io;
+mod limit;
+mod read;
+mod ring;
+
+pub use banner::banner;
+pub use input::input;
+pub use io::console_io;
+pub use read::read_log;
+
+use crate::cmdline::{self, LogLimits, Options};
+use crate::hv::Hypervisor;
+use crate::locks;
 use core::fmt;
-use xen_abi::Errno;
+use core::sync::atomic::{AtomicBool, Ordering};
+use input::Input;
+use limit::Limit;
+use machine::{Cpu, CpuApi, Lock};
+use ring::Ring;
+use xen_abi::xen::VIRQ_CON_RING;
 
 /// How important a line is. Xen's levels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,32 +42,193 @@ pub enum Level {
     Debug,
 }
 
-/// Writes to the serial line.
-fn emit(args: fmt::Arguments) {
-    struct Line;
-    impl fmt::Write for Line {
-        fn write_str(&mut self, text: &str) -> fmt::Result {
-            machine::console::write(text.as_bytes());
-            Ok(())
+impl From<Level> for cmdline::Level {
+    fn from(level: Level) -> Self {
+        match level {
+            Level::Error => cmdline::Level::Error,
+            Level::Warning => cmdline::Level::Warning,
+            Level::Info => cmdline::Level::Info,
+            Level::Debug => cmdline::Level::Debug,
         }
     }
-    // Writing to the line cannot fail.
-    let _ = fmt::Write::write_fmt(&mut Line, args);
 }
 
-/// The log.
-#[derive(Default)]
-pub struct Console {}
+/// Where lines go, and how many went.
+struct Output {
+    ring: Ring,
+    own: Limit,
+    guests: Limit,
+    /// About now, nanoseconds since boot: for lines that come without a time.
+    now: u64,
+}
+
+/// A line on its way: each of its lines begins with the prefix.
+struct Line<'a> {
+    out: &'a mut Output,
+    begins: bool,
+}
+
+impl Line<'_> {
+    fn put(&mut self, bytes: &[u8]) {
+        machine::console::write(bytes);
+        self.out.ring.push(bytes);
+    }
+}
+
+impl fmt::Write for Line<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for part in text.split_inclusive('\n') {
+            if core::mem::take(&mut self.begins) {
+                self.put(b"(XEN) ");
+            }
+            self.put(part.as_bytes());
+            self.begins = part.ends_with('\n');
+        }
+        Ok(())
+    }
+}
+
+impl Output {
+    fn line(&mut self, args: fmt::Arguments) {
+        let mut line = Line {
+            out: self,
+            begins: true,
+        };
+        // Writing to the line cannot fail; a value's own formatting may, and shows as it can.
+        let _ = fmt::Write::write_fmt(&mut line, args);
+        line.put(b"\n");
+    }
+}
+
+/// The console.
+pub struct Console {
+    out: Lock<Output>,
+    input: Lock<Input>,
+    own: LogLimits,
+    guests: LogLimits,
+    domain_to_ring: bool,
+    /// There is something to do for [`turn`].
+    busy: AtomicBool,
+    /// The line has to be asked for input.
+    polled: AtomicBool,
+}
+
+impl Default for Console {
+    fn default() -> Self {
+        Console::new(&Options::default())
+    }
+}
 
 impl Console {
-    /// Logs a line of the hypervisor's own.
-    pub fn log(&self, _level: Level, args: fmt::Arguments) {
-        emit(format_args!("(XEN) {args}\r\n"));
+    /// A console as the command line has it, with the boot code's lines in its log.
+    pub fn new(options: &Options) -> Console {
+        let mut ring = Ring::new(options.conring_size);
+        machine::console::early_log(&mut |text| ring.push(text.as_bytes()));
+        let out = Output {
+            ring,
+            own: Limit::new(),
+            guests: Limit::new(),
+            now: 0,
+        };
+        let switch = options.conswitch;
+        let input = Input::new(switch.key, switch.starts_here);
+        Console {
+            out: Lock::new(locks::CONSOLE, out),
+            input: Lock::new(locks::CONSOLE, input),
+            own: options.loglvl,
+            guests: options.guest_loglvl,
+            domain_to_ring: options.console_to_ring,
+            busy: AtomicBool::new(false),
+            polled: AtomicBool::new(false),
+        }
     }
 
-    /// Logs a line about what a guest did; such lines are rate-limited.
-    pub fn log_guest(&self, _level: Level, domid: u16, vcpu: u32, args: fmt::Arguments) {
-        emit(format_args!("(XEN) d{domid}v{vcpu} {args}\r\n"));
+    /// Logs a line whatever the level asked for.
+    pub fn say(&self, args: fmt::Arguments) {
+        self.out.lock().line(args);
+        self.busy.store(true, Ordering::Relaxed);
+    }
+
+    /// Logs a line of the hypervisor's own.
+    pub fn log(&self, level: Level, args: fmt::Arguments) {
+        let level = cmdline::Level::from(level);
+        if level <= self.own.always {
+            self.say(args);
+        } else if level <= self.own.limited {
+            let mut out = self.out.lock();
+            let now = out.now;
+            if let Some(missed) = out.own.pass(now) {
+                limited(&mut out, missed, args);
+            }
+            self.busy.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Logs a line about what a guest did, at `now` nanoseconds since boot.
+    pub fn log_guest(&self, level: Level, now: u64, domid: u16, vcpu: u32, args: fmt::Arguments) {
+        let level = cmdline::Level::from(level);
+        if level > self.guests.limited {
+            return;
+        }
+        let mut out = self.out.lock();
+        out.now = out.now.max(now);
+        let pass = if level <= self.guests.always {
+            Some(0)
+        } else {
+            out.guests.pass(now)
+        };
+        if let Some(missed) = pass {
+            limited(&mut out, missed, format_args!("d{domid}v{vcpu} {args}"));
+        }
+        self.busy.store(true, Ordering::Relaxed);
+    }
+
+    /// Writes the control domain's bytes, as they are.
+    fn write(&self, bytes: &[u8]) {
+        let mut out = self.out.lock();
+        machine::console::write(bytes);
+        if self.domain_to_ring {
+            out.ring.push(bytes);
+            self.busy.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// The line has no interrupt: it is asked at each turn of a CPU.
+    fn poll(&self) {
+        self.polled.store(true, Ordering::Relaxed);
+        self.busy.store(true, Ordering::Relaxed);
+    }
+}
+
+fn limited(out: &mut Output, missed: u64, args: fmt::Arguments) {
+    if missed != 0 {
+        out.line(format_args!("{missed} messages suppressed"));
+    }
+    out.line(args);
+}
+
+/// What the console has to do now and then: each CPU calls it when it looks for work.
+#[inline(always)]
+pub fn turn(hv: &Hypervisor, cpu: &mut Cpu) {
+    if hv.console.busy.load(Ordering::Relaxed) {
+        work(hv, cpu);
+    }
+}
+
+#[cold]
+fn work(hv: &Hypervisor, cpu: &mut Cpu) {
+    let console = &hv.console;
+    let polled = console.polled.load(Ordering::Relaxed);
+    console.busy.store(polled, Ordering::Relaxed);
+    let now = cpu.now();
+    let mut out = console.out.lock();
+    out.now = out.now.max(now);
+    drop(out);
+    if let Some(control) = hv.domain(0) {
+        crate::event::send_global_virq(hv, cpu, &control, VIRQ_CON_RING);
+    }
+    if polled {
+        input(hv, cpu);
     }
 }
 
@@ -55,33 +240,21 @@ macro_rules! log {
     };
 }
 
-/// Logs a line about the calling guest: `guest_log!(cx, Warning, "text")`.
+/// Logs a line whatever `loglvl` is: `say!(hv, "text {}", value)`.
+#[macro_export]
+macro_rules! say {
+    ($hv:expr, $($arg:tt)*) => {
+        $hv.console.say(format_args!($($arg)*))
+    };
+}
+
+/// Logs a line about the calling guest: `guest_log!(cx, Warning, "text")`. Such lines are
+/// limited by `guest_loglvl`.
 #[macro_export]
 macro_rules! guest_log {
     ($cx:expr, $level:ident, $($arg:tt)*) => {
         $cx.hv.console.log_guest(
-            $crate::console::Level::$level, $cx.vcpu.domid, $cx.vcpu.id, format_args!($($arg)*))
+            $crate::console::Level::$level, machine::CpuApi::now(&*$cx.cpu),
+            $cx.vcpu.domid, $cx.vcpu.id, format_args!($($arg)*))
     };
-}
-
-/// The serial line has input.
-pub fn input(_hv: &crate::hv::Hypervisor, _cpu: &machine::Cpu) {}
-
-/// The `console_io` hypercall.
-pub fn console_io(cx: &mut Cx, [cmd, count, buffer]: [u64; 3]) -> HyperResult {
-    use xen_abi::xen::CONSOLEIO_write;
-    cx.dom.require_privilege()?;
-    if cmd as u32 != CONSOLEIO_write {
-        return Err(Fail::Errno(Errno::ENOSYS));
-    }
-    let mut buf = [0u8; 128];
-    let mut done = 0u64;
-    while done < count {
-        let n = (count - done).min(128) as usize;
-        let Some(part) = buf.get_mut(..n) else { break };
-        cx.copy_in_bytes(crate::guest::GuestPtr::new(buffer.wrapping_add(done)), part)?;
-        machine::console::write(part);
-        done += n as u64;
-    }
-    Ok(done as i64)
 }

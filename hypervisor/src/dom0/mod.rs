@@ -4,13 +4,9 @@ mod builder;
 mod hypercall_page;
 mod layout;
 mod memory;
+mod shutdown;
 mod tables;
 
 pub use builder::{BuildError, build};
 pub use hypercall_page::fill as fill_hypercall_page;
-
-use crate::hv::Hypervisor;
-use machine::Cpu;
-
-/// dom0 shut down: does to the machine what it asked for.
-pub fn shutdown(_hv: &Hypervisor, _cpu: &mut Cpu, _reason: u32) {}
+pub use shutdown::shutdown;

@@ -5,7 +5,7 @@
 //! of arguments it takes, and add a row.
 
 mod multicall;
-mod version;
+pub mod version;
 
 use crate::cx::Cx;
 use crate::fail::{Fail, HyperResult};
@@ -76,6 +76,8 @@ hypercalls! {
     30 callback_op        2 crate::pv::traps::callback_op;
     32 event_channel_op   2 crate::event::call;
     33 physdev_op         2 crate::irq::physdev_op;
+    35 sysctl             1 crate::control::sysctl;
+    36 domctl             1 crate::control::domctl;
 }
 
 /// The name of call `nr`, for traces.
