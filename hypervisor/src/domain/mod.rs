@@ -21,6 +21,7 @@ use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use machine::{AtomicCpuMask, Lock, Page};
 use spin::Once;
+use xen_abi::shared_info::{VCPU_INFO_SIZE, VCPU_INFO_UPCALL_MASK};
 use xen_abi::{DomId, Errno};
 
 /// How a domain stopped, as `SCHEDOP_shutdown` names it.
@@ -79,6 +80,13 @@ impl Domain {
         let mut vcpus = Vec::new();
         vcpus.try_reserve_exact(max_vcpus as usize).map_err(|_| Errno::ENOMEM)?;
         vcpus.resize_with(max_vcpus as usize, Once::new);
+        // Events are masked until each vCPU's kernel is ready for them.
+        for vcpu in 0..xen_abi::xen::XEN_LEGACY_MAX_VCPUS as usize {
+            let at = vcpu * VCPU_INFO_SIZE + VCPU_INFO_UPCALL_MASK;
+            if let Some(mask) = shared_info.byte(at) {
+                mask.store(1, Ordering::Relaxed);
+            }
+        }
         Ok(Arc::new(Domain {
             id,
             privileged,
