@@ -1,11 +1,11 @@
 //! Binding of lines to domains' event channels.
 
-use super::table::HOST_VECTORS;
+use super::table::is_hosts;
 use crate::domain::Domain;
 use crate::hv::Hypervisor;
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
-use machine::{Cpu, ioapic};
+use machine::Cpu;
 use xen_abi::Errno;
 
 use super::line::Source;
@@ -28,8 +28,7 @@ pub fn pirq_bound(
     let level = {
         let mut line = hv.irqs.line(number).ok_or(Errno::EINVAL)?.lock();
         if let Source::Gsi(gsi) = line.source {
-            let route = ioapic::read_entry(gsi).ok_or(Errno::EINVAL)?;
-            if route.vector >= HOST_VECTORS && !route.masked {
+            if is_hosts(gsi) {
                 return Err(Errno::EBUSY);
             }
         }

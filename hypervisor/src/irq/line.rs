@@ -50,8 +50,6 @@ pub struct Line {
     pub level: bool,
     /// Active low rather than high.
     pub active_low: bool,
-    /// Trigger and polarity are known (ISA interrupts, or by `PHYSDEVOP_setup_gsi`).
-    pub set_up: bool,
     /// How many domains have a number for it.
     pub users: u32,
     /// Where it is delivered.
@@ -64,12 +62,11 @@ pub struct Line {
 
 impl Line {
     /// An I/O APIC's pin.
-    pub fn gsi(gsi: u32, level: bool, active_low: bool, set_up: bool) -> Line {
+    pub fn gsi(gsi: u32, level: bool, active_low: bool) -> Line {
         Line {
             source: Source::Gsi(gsi),
             level,
             active_low,
-            set_up,
             ..Line::default()
         }
     }
@@ -222,5 +219,21 @@ impl Line {
             vectors.give(slot);
         }
         *self = Line::default();
+    }
+}
+
+impl core::fmt::Display for Line {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self.at {
+            Some(slot) => write!(f, "vector {:#x} on CPU {}", slot.vector, slot.cpu)?,
+            None => f.write_str("no vector")?,
+        }
+        for sharer in &self.sharers {
+            write!(f, ", d{} pirq {}", sharer.domid, sharer.pirq)?;
+            if sharer.pending {
+                f.write_str(" (being served)")?;
+            }
+        }
+        Ok(())
     }
 }

@@ -114,7 +114,6 @@ fn map_msi(cx: &mut Cx, dom: &Domain, arg: &PhysdevMapPirq) -> Result<u32, Errno
         let placed = line.place(&cx.hv.irqs.vectors, number, target);
         if placed.is_ok() {
             line.source = Source::Msi(message);
-            line.set_up = true;
             line.users = 1;
             // Masked, since nobody is bound yet.
             line.program(cx.hv, cx.cpu);

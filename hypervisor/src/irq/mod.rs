@@ -14,6 +14,7 @@
 mod bind;
 mod deliver;
 mod domain;
+mod dump;
 mod line;
 mod map;
 mod msi;
@@ -28,6 +29,7 @@ mod vectors;
 pub use bind::{destroy, pirq_bound, pirq_moved, pirq_unbound};
 pub use deliver::{eoi, handle};
 pub use domain::{DomainIrqs, restrict_control_domain};
+pub use dump::dump;
 pub use physdev::physdev_op;
 pub use ranges::RangeSet;
 pub use table::Irqs;

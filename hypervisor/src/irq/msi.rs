@@ -32,6 +32,19 @@ enum Place {
     },
 }
 
+impl core::fmt::Display for Message {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let Function { bus, devfn } = self.function;
+        let at = (devfn >> 3, devfn & 7);
+        match self.place {
+            Place::Capability { .. } => write!(f, "MSI of {bus:02x}:{:02x}.{}", at.0, at.1),
+            Place::Table { entry, .. } => {
+                write!(f, "MSI-X {entry} of {bus:02x}:{:02x}.{}", at.0, at.1)
+            }
+        }
+    }
+}
+
 /// One message of a device.
 #[derive(Clone, Copy, Debug)]
 pub struct Message {

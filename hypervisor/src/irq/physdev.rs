@@ -4,10 +4,12 @@ use super::deliver;
 use super::line::Source;
 use super::map;
 use super::pci::{self, Function};
+use super::table;
 use crate::cx::Cx;
 use crate::event::WritablePage;
 use crate::fail::{Fail, HyperResult};
 use crate::guest::GuestPtr;
+use crate::log;
 use machine::ioapic;
 use xen_abi::Errno;
 use xen_abi::physdev::*;
@@ -38,15 +40,15 @@ fn control(cx: &mut Cx, cmd: u32, arg: u64) -> HyperResult {
         PHYSDEVOP_alloc_irq_vector => alloc_irq_vector(cx, arg),
         PHYSDEVOP_manage_pci_add => {
             let at: PhysdevManagePci = asked(cx, arg)?;
-            known(cx, 0, at.bus, at.devfn)
+            added(cx, 0, at.bus, at.devfn)
         }
         PHYSDEVOP_manage_pci_add_ext => {
             let at: PhysdevManagePciExt = asked(cx, arg)?;
-            known(cx, 0, at.bus, at.devfn)
+            added(cx, 0, at.bus, at.devfn)
         }
         PHYSDEVOP_pci_device_add => {
             let at: PhysdevPciDeviceAdd = asked(cx, arg)?;
-            known(cx, at.seg, at.bus, at.devfn)
+            added(cx, at.seg, at.bus, at.devfn)
         }
         PHYSDEVOP_manage_pci_remove => {
             let _: PhysdevManagePci = asked(cx, arg)?;
@@ -83,7 +85,8 @@ fn control(cx: &mut Cx, cmd: u32, arg: u64) -> HyperResult {
         }
         PHYSDEVOP_pci_device_reset => {
             let at: PciDeviceReset = asked(cx, arg)?;
-            known(cx, at.dev.seg, at.dev.bus, at.dev.devfn)
+            function(at.dev.seg, at.dev.bus, at.dev.devfn)?;
+            Ok(0)
         }
         _ => Err(Errno::ENOSYS.into()),
     }
@@ -169,8 +172,8 @@ fn set_iobitmap(cx: &mut Cx, arg: u64) -> HyperResult {
     Ok(0)
 }
 
-/// Sets a pin's trigger and polarity, once. Errors: `EINVAL` for a pin that there is not;
-/// `EEXIST` when it is set up.
+/// Sets a pin's trigger and polarity. Errors: `EINVAL` for a pin that there is not; `EEXIST`
+/// when it is in use. The power-event interrupt stays as the firmware's tables have it.
 fn setup_gsi(cx: &mut Cx, arg: u64) -> HyperResult {
     let arg: PhysdevSetupGsi = asked(cx, arg)?;
     let gsi = u32::try_from(arg.gsi).map_err(|_| Errno::EINVAL)?;
@@ -182,15 +185,11 @@ fn setup_gsi(cx: &mut Cx, arg: u64) -> HyperResult {
     if !matches!(line.source, Source::Gsi(_)) || ioapic::read_entry(gsi).is_none() {
         return Err(Errno::EINVAL.into());
     }
-    if line.set_up {
+    if line.is_bound() || table::is_hosts(gsi) {
         return Err(Errno::EEXIST.into());
     }
-    line.set_up = true;
     line.level = arg.triggering != 0;
     line.active_low = arg.polarity != 0;
-    if line.is_bound() {
-        line.program(cx.hv, cx.cpu);
-    }
     Ok(0)
 }
 
@@ -242,13 +241,19 @@ fn function(segment: u16, bus: u8, devfn: u8) -> Result<Function, Errno> {
     }
 }
 
-/// The domain tells of a device, or of its reset.
-fn known(cx: &mut Cx, segment: u16, bus: u8, devfn: u8) -> HyperResult {
-    if function(segment, bus, devfn)?.exists(cx.hv, cx.cpu) {
-        Ok(0)
-    } else {
-        Err(Errno::ENODEV.into())
+/// The domain tells of a device. Errors: `ENODEV` in a segment that the firmware does not list.
+fn added(cx: &mut Cx, segment: u16, bus: u8, devfn: u8) -> HyperResult {
+    let mut listed = cx.hv.platform.config_spaces.iter();
+    if segment != 0 && !listed.any(|space| space.segment == segment) {
+        return Err(Errno::ENODEV.into());
     }
+    let (device, function) = (devfn >> 3, devfn & 7);
+    log!(
+        cx.hv,
+        Info,
+        "PCI add device {segment:04x}:{bus:02x}:{device:02x}.{function}"
+    );
+    Ok(0)
 }
 
 fn restore(cx: &mut Cx, segment: u16, bus: u8, devfn: u8) -> HyperResult {

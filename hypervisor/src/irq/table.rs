@@ -13,7 +13,7 @@ use machine::{Lock, ioapic};
 use xen_abi::Errno;
 
 /// Vectors from here on are the host's own: a pin that has one is not for domains.
-pub const HOST_VECTORS: u8 = 0xf0;
+const HOST_VECTORS: u8 = 0xf0;
 /// Lines for messages.
 const MSI_LINES: u32 = 1024;
 /// Most lines in all: so many numbers can a domain have.
@@ -104,14 +104,17 @@ fn pin(platform: &Platform, gsi: u32) -> Line {
     match isa {
         Some(isa) => {
             let flags = platform.isa_gsi(isa).1;
-            let overridden = platform.overrides.iter().any(|o| o.isa == isa);
             let choose = |bits: u16| match bits & 3 {
                 0 => sci,
                 value => value == MADT_LOW_OR_LEVEL,
             };
-            let known = overridden || !sci;
-            Line::gsi(gsi, choose(flags >> 2), choose(flags), known)
+            Line::gsi(gsi, choose(flags >> 2), choose(flags))
         }
-        None => Line::gsi(gsi, true, true, false),
+        None => Line::gsi(gsi, true, true),
     }
+}
+
+/// Whether the hypervisor has a pin for itself, as the console has its serial line's.
+pub fn is_hosts(gsi: u32) -> bool {
+    ioapic::read_entry(gsi).is_some_and(|entry| entry.vector >= HOST_VECTORS && !entry.masked)
 }

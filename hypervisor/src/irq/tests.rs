@@ -77,9 +77,11 @@ fn a_level_line_stays_masked_until_its_end() {
     let world = World::new(1);
     let dom0 = world.domain(0, true, 1);
     world.on(&dom0, 0, 0, |cx| {
+        assert_eq!(setup(cx, 20, 0, 0), Ok(0));
         assert_eq!(setup(cx, 20, 1, 1), Ok(0));
-        assert_eq!(setup(cx, 20, 1, 1), errno(Errno::EEXIST));
+        assert_eq!(setup(cx, 24, 1, 1), errno(Errno::EINVAL));
         let port = bind_gsi(cx, 20, true).unwrap();
+        assert_eq!(setup(cx, 20, 0, 0), errno(Errno::EEXIST));
         let entry = ioapic::read_entry(20).unwrap();
         assert!(entry.level && entry.active_low && !entry.masked);
         assert!((0x30..=0xef).contains(&entry.vector));
@@ -137,6 +139,7 @@ fn the_hosts_own_pins_are_not_for_domains() {
             ..ioapic::read_entry(4).unwrap()
         };
         ioapic::write_entry(4, entry);
+        assert_eq!(setup(cx, 4, 0, 0), errno(Errno::EEXIST));
         assert_eq!(bind_gsi(cx, 4, true), Err(Fail::Errno(Errno::EBUSY)));
     });
     world.on(&guest, 0, 0, |cx| {
