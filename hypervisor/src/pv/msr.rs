@@ -25,6 +25,15 @@ const HWCR: u32 = 0xc001_0015;
 const NB_CFG: u32 = 0xc001_001f;
 const DE_CFG: u32 = 0xc001_1029;
 
+/// Machine check: a guest has two banks, in which nothing ever happens (what happens to the
+/// machine is the hypervisor's to handle).
+const MCG_CAP: u32 = 0x179;
+const MCG_STATUS: u32 = 0x17a;
+const MCG_CTL: u32 = 0x17b;
+const MC_BANKS: u32 = 2;
+const MC_FIRST: u32 = 0x400;
+const MC_LAST: u32 = MC_FIRST + 4 * MC_BANKS - 1;
+
 /// PAT as the hypervisor programs it, and as guests have to use it.
 const PAT_VALUE: u64 = 0x0005_0100_0704_0606;
 
@@ -42,6 +51,10 @@ pub fn read(cx: &Cx, msr: u32) -> Option<u64> {
         }
         PAT => cx.cpu.rdmsr(PAT).or(Some(PAT_VALUE)),
         PLATFORM_ID | UCODE_REV | MISC_ENABLE | HWCR | NB_CFG | DE_CFG => cx.cpu.rdmsr(msr),
+        MCG_CAP => Some(MC_BANKS as u64),
+        MCG_STATUS => Some(0),
+        // Of a bank's registers CTL reads as all errors enabled.
+        MC_FIRST..=MC_LAST => Some(if msr & 3 == 0 { u64::MAX } else { 0 }),
         MTRR_CAP | MTRR_DEF_TYPE => mtrr(cx, msr),
         MTRR_FIRST..=MTRR_LAST => mtrr(cx, msr),
         _ if MTRR_FIXED.contains(&msr) => mtrr(cx, msr),
@@ -65,6 +78,9 @@ pub fn write(cx: &mut Cx, msr: u32, value: u64) -> bool {
             read(cx, msr) == Some(value)
         }
         UCODE_REV => true,
+        MCG_STATUS | MCG_CTL => true,
+        // CTL takes anything; the others can only be cleared.
+        MC_FIRST..=MC_LAST => msr & 3 == 0 || value == 0,
         _ => false,
     }
 }
