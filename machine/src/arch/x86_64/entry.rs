@@ -173,7 +173,8 @@ __xenios_patch_entry_end:
     // A fault, or an interrupt in the idle window, taken by the host itself.
 .Lxenios_host:
     push rax
-    lea rax, [rip + .Lxenios_iretq]
+    // The code that enters a guest runs where the image is linked, not in the CPU's area.
+    movabs rax, offset .Lxenios_iretq
     cmp rax, [rsp + 16]
     pop rax
     je .Lxenios_iret_fault
