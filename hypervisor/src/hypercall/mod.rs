@@ -4,6 +4,8 @@
 //! To add a call: write its handler `fn(&mut Cx, [u64; N]) -> HyperResult`, N being the number
 //! of arguments it takes, and add a row.
 
+#[cfg(test)]
+mod documented;
 mod multicall;
 pub mod version;
 
