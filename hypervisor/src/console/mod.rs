@@ -13,6 +13,9 @@ mod limit;
 mod read;
 mod ring;
 
+#[cfg(test)]
+mod tests;
+
 pub use banner::banner;
 pub use input::input;
 pub use io::console_io;
