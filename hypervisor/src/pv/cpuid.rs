@@ -48,7 +48,8 @@ pub fn leaf(cx: &Cx, leaf: u32, sub: u32) -> [u32; 4] {
         0 | 0x8000_0000 => [there, b, c, d],
         1 => {
             let mut c = c & F_1C & !OSXSAVE | HYPERVISOR;
-            if cx.st.cr4 & CR4_OSXSAVE != 0 && cx.cpu.control_regs().1 & CR4_OSXSAVE != 0 {
+            // PV kernels look for this before they set CR4 themselves.
+            if cx.cpu.control_regs().1 & CR4_OSXSAVE != 0 {
                 c |= OSXSAVE;
             }
             [a, b & 0x00ff_ffff | (cx.vcpu.id * 2) << 24, c, d & F_1D]
