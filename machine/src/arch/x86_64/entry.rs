@@ -221,7 +221,8 @@ __xenios_patch_entry_end:
     // IRET to the guest faulted. Its registers are live and its frame is whole above us.
 .Lxenios_iret_fault:
     lea rsp, [rip + __entry_start - {D} + {RIP}]
-    push -2                         // VECTOR_IRET_FAULT
+    push 0
+    mov dword ptr [rsp + 4], -2     // VECTOR_IRET_FAULT
     jmp .Lxenios_save
 
     // #DB, NMI, #DF and #MC run on stacks of their own, because SYSCALL leaves the guest's
