@@ -20,6 +20,8 @@ pub struct Hypervisor {
     pub heap: Lock<Heap>,
     /// Frames of RAM that the heap was given at boot.
     pub total_pages: u64,
+    /// Memory that domains have been promised.
+    pub claims: crate::mem::Claims,
     /// Number of CPUs.
     pub cpus: u32,
     /// Its command line, as `XENVER_commandline` returns it.

@@ -65,6 +65,7 @@ fn hypervisor(handover: &mut Handover, options: &cmdline::Options) -> Result<Hyp
         mem,
         total_pages: heap.free_frames(),
         heap: Lock::new(locks::HEAP, heap),
+        claims: crate::mem::Claims::default(),
         cpus: handover.cpus,
         command_line: options.line.clone(),
         noreboot: options.noreboot,

@@ -67,6 +67,7 @@ impl World {
             mem,
             total_pages: heap.free_frames(),
             heap: Lock::new(locks::HEAP, heap),
+            claims: crate::mem::Claims::default(),
             cpus: cpus as u32,
             command_line: String::new(),
             noreboot: true,

@@ -43,6 +43,8 @@ pub struct Domain {
     pub pages: DomainPages,
     /// CPUs whose TLB may hold translations of this domain.
     pub dirty_cpus: AtomicCpuMask,
+    /// Its physical memory map, if it was given one.
+    pub memory_map: Lock<Vec<xen_abi::memory::reservation::E820Entry>>,
     /// Its event channels.
     pub events: EventState,
     /// Its grant table.
@@ -95,6 +97,7 @@ impl Domain {
             shared_info,
             pages: DomainPages::new(max_pages),
             dirty_cpus: AtomicCpuMask::new(),
+            memory_map: domain_lock(Vec::new()),
             events: EventState::new(max_vcpus)?,
             grants: GrantState::new()?,
             irqs: DomainIrqs::new(privileged)?,

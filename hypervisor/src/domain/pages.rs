@@ -13,6 +13,9 @@ pub struct DomainPages {
     list: Lock<PageList>,
     total: AtomicU64,
     max: AtomicU64,
+    /// Frames promised to it beyond `total`; see [`crate::mem::Claims`], whose lock it is
+    /// changed under.
+    pub(crate) claim: AtomicU64,
 }
 
 impl DomainPages {
@@ -22,6 +25,7 @@ impl DomainPages {
             list: Lock::new(locks::PAGES, PageList::new()),
             total: AtomicU64::new(0),
             max: AtomicU64::new(max),
+            claim: AtomicU64::new(0),
         }
     }
 

@@ -101,6 +101,20 @@ pub fn call(cx: &mut Cx, [cmd, addr, count]: [u64; 3]) -> HyperResult {
     }
 }
 
+/// How many pages [`frame`] can have: of entries or, with `status`, of status words, which
+/// only version 2 has.
+pub fn max_frames(dom: &Domain, status: bool) -> u32 {
+    let table = dom.grants.table.lock();
+    match status {
+        false => table.max_frames,
+        true if table.version == 2 => {
+            let entries = u64::from(table.max_frames) * u64::from(table::V2_PER_PAGE);
+            entries.div_ceil(u64::from(table::STATUS_PER_PAGE)) as u32
+        }
+        true => 0,
+    }
+}
+
 /// Page `index` of a domain's entries or, with `status`, of its status words, for
 /// `XENMAPSPACE_grant_table` and `XENMEM_resource_grant_table`. The table grows as far.
 /// Errors: `EINVAL` beyond the limit, or for status words of a version 1 table; `ENOMEM`.

@@ -89,6 +89,11 @@ impl DomainIrqs {
         self.inner.lock().memory.contains(mfn, mfn)
     }
 
+    /// The first run of machine frames, within `first` to `last`, that the domain may not map.
+    pub fn iomem_gap(&self, first: u64, last: u64) -> Option<(u64, u64)> {
+        self.inner.lock().memory.gap(first, last)
+    }
+
     /// Whether the domain may have line `number`.
     pub fn line_allowed(&self, number: u32) -> bool {
         let number = u64::from(number);

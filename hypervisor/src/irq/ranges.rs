@@ -36,6 +36,18 @@ impl RangeSet {
         self.ranges.get(at).is_some_and(|&(start, _)| start <= last)
     }
 
+    /// The first range, within `first` to `last`, of what is not in the set.
+    pub fn gap(&self, first: u64, last: u64) -> Option<(u64, u64)> {
+        let at = self.ranges.partition_point(|&(_, end)| end < first);
+        let mut rest = self.ranges.get(at..)?.iter().copied().peekable();
+        let start = match rest.next_if(|&(start, _)| start <= first) {
+            Some((_, end)) => end.checked_add(1)?,
+            None => first,
+        };
+        let end = rest.peek().map_or(last, |&(next, _)| last.min(next.saturating_sub(1)));
+        (start <= end).then_some((start, end))
+    }
+
     /// The ranges, first and last.
     pub fn iter(&self) -> impl Iterator<Item = (u64, u64)> {
         self.ranges.iter().copied()

@@ -10,5 +10,6 @@ pub mod pte;
 mod tables;
 pub mod update_va;
 
+pub use alloc::Claims;
 pub use modify::Write;
 pub use tables::{OldTables, TableResult, Tables};

@@ -13,7 +13,7 @@ mod page;
 mod types;
 
 pub use list::PageList;
-pub use page::{DomainPage, Page};
+pub use page::{DomainPage, Page, Stolen};
 pub use types::{PageType, TypeGet, TypePut};
 
 use crate::addr::Mfn;
@@ -121,6 +121,12 @@ pub(crate) trait MemOps: Copy {
     fn dead(self) -> &'static AtomicU32;
     /// The machine-to-phys entry of `mfn`.
     fn m2p(self, mfn: Mfn) -> Option<&'static AtomicU64>;
+    /// The frame that begins extent `index` of the machine-to-phys table, 2 MiB each; `None`
+    /// past its end and where there is no such table in memory.
+    fn m2p_extent(self, index: u64) -> Option<Mfn> {
+        let _ = index;
+        None
+    }
     /// One past the last frame of the table.
     fn max_mfn(self) -> u64;
     /// The TLB clock, see [`crate::tlb`].
@@ -184,6 +190,12 @@ impl Mem {
         if let Some(entry) = self.0.m2p(mfn) {
             entry.store(gfn, Ordering::Relaxed);
         }
+    }
+
+    /// The frame that begins extent `index` (2 MiB each) of the machine-to-phys table; `None`
+    /// past its end.
+    pub fn m2p_extent(self, index: u64) -> Option<Mfn> {
+        self.0.m2p_extent(index)
     }
 
     /// Entry `index` of the page table in `mfn`, if that is a validated table of type `t`.

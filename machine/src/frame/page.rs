@@ -1,6 +1,6 @@
 //! The token that stands for one general reference, and access to a frame's contents.
 
-use super::{ALLOCATED, Mem, MemOps, PageInfo};
+use super::{ALLOCATED, COUNT_MASK, Mem, MemOps, PageInfo};
 use crate::addr::{Mfn, PAGE_SIZE};
 use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 
@@ -16,6 +16,32 @@ pub struct Page {
 #[derive(Debug)]
 #[must_use]
 pub struct DomainPage(pub Page);
+
+/// A frame taken out of its domain's hands, with no reference left. Dropping it puts it on the
+/// list of the dead.
+#[derive(Debug)]
+#[must_use]
+pub struct Stolen {
+    mem: Mem,
+    mfn: Mfn,
+}
+
+impl Stolen {
+    /// Puts the frame back into its domain's allocation.
+    pub fn give_back(self) {
+        if let Some(info) = self.mem.0.frame(self.mfn) {
+            // Nobody else changes a word without references.
+            info.state.fetch_or(ALLOCATED | 1, Ordering::Release);
+        }
+        core::mem::forget(self);
+    }
+}
+
+impl Drop for Stolen {
+    fn drop(&mut self) {
+        self.mem.bury(self.mfn);
+    }
+}
 
 impl Page {
     /// Wraps a reference that was already counted.
@@ -126,6 +152,26 @@ impl Page {
     pub fn into_allocation(self) -> Mfn {
         self.info().state.fetch_or(ALLOCATED, Ordering::Relaxed);
         self.into_entry()
+    }
+
+    /// Takes the frame away from its owner, if nothing but this token and the owner's
+    /// allocation refers to it; else the token comes back. Nobody can get a reference to it
+    /// meanwhile.
+    pub fn steal(self) -> Result<Stolen, Page> {
+        let state = &self.info().state;
+        let old = state.load(Ordering::Relaxed);
+        if old & (COUNT_MASK | ALLOCATED) != ALLOCATED | 2 {
+            return Err(self);
+        }
+        let new = old & !(COUNT_MASK | ALLOCATED);
+        match state.compare_exchange(old, new, Ordering::AcqRel, Ordering::Relaxed) {
+            Ok(_) => {
+                let stolen = Stolen { mem: self.mem, mfn: self.mfn };
+                core::mem::forget(self);
+                Ok(stolen)
+            }
+            Err(_) => Err(self),
+        }
     }
 
     /// Ends the frame's place in its owner's allocation. Of all callers at a time exactly one

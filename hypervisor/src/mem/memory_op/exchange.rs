@@ -1,7 +1,7 @@
 //! `exchange`: frames of a PV domain for others, which lie together or where a device reaches.
 //!
-//! Done in chunks: as many extents as one of the larger side. A chunk is exchanged whole or
-//! not at all.
+//! Done in chunks: one extent of the side that has the larger ones, and as many of the other
+//! as make up for it. A chunk is exchanged whole or not at all.
 
 use super::{Call, reservation};
 use crate::cx::Cx;
@@ -12,11 +12,13 @@ use crate::mem::alloc::{alloc_clean_block, assign_block};
 use alloc::vec::Vec;
 use core::mem::offset_of;
 use machine::cpu::guest_va_ok;
-use machine::{CpuApi, Mfn, Page};
+use machine::frame::Stolen;
+use machine::heap::Block;
+use machine::{CpuApi, Mfn};
 use xen_abi::Errno;
 use xen_abi::memory::reservation::{MemoryExchange, MemoryReservation};
 
-/// The hypercall. Errors: `EFAULT`, `EPERM`, `EINVAL`, `ESRCH`, `ENOMEM`.
+/// Errors: `EFAULT`, `EPERM`, `EINVAL`, `ESRCH`, `ENOMEM`.
 pub fn exchange(cx: &mut Cx, call: Call) -> HyperResult {
     let wish: MemoryExchange = cx.copy_in(GuestPtr::new(call.arg))?;
     let mut done = wish.nr_exchanged;
@@ -26,8 +28,9 @@ pub fn exchange(cx: &mut Cx, call: Call) -> HyperResult {
     result
 }
 
-fn pages_of(side: &MemoryReservation) -> Option<u64> {
-    side.nr_extents.checked_mul(1u64.checked_shl(side.extent_order)?)
+fn frames_of(side: &MemoryReservation) -> Option<u64> {
+    side.nr_extents
+        .checked_mul(1u64.checked_shl(side.extent_order)?)
 }
 
 fn list_ok(side: &MemoryReservation) -> bool {
@@ -42,11 +45,11 @@ fn run(cx: &mut Cx, call: Call, wish: &MemoryExchange, done: &mut u64) -> HyperR
     if order > reservation::max_order(cx.dom) {
         return Err(Errno::EPERM.into());
     }
-    let pages = pages_of(give);
+    let frames = frames_of(give);
     if *done > give.nr_extents
         || give.domid != take.domid
-        || pages.is_none()
-        || pages != pages_of(take)
+        || frames.is_none()
+        || frames != frames_of(take)
     {
         return Err(Errno::EINVAL.into());
     }
@@ -56,93 +59,120 @@ fn run(cx: &mut Cx, call: Call, wish: &MemoryExchange, done: &mut u64) -> HyperR
     if !list_ok(give) || !list_ok(take) {
         return Err(Errno::EFAULT.into());
     }
-    let limit = reservation::frame_limit(cx, take.mem_flags).ok_or(Errno::EINVAL)?;
+    if !reservation::node_ok(cx.dom, take.mem_flags) {
+        return Err(Errno::EINVAL.into());
+    }
     let dom = cx.resolve(give.domid)?;
+    let limit = reservation::frame_limit(cx, take.mem_flags);
     let give_shift = order - give.extent_order;
     let chunks = *done >> give_shift..give.nr_extents >> give_shift;
-    for chunk in chunks.clone() {
-        if chunk != chunks.start && cx.cpu.work_pending() {
+    for index in chunks.clone() {
+        if index != chunks.start && cx.cpu.work_pending() {
             cx.set_args([call.op, call.arg]);
             return Err(Fail::Restart);
         }
-        one(cx, wish, &dom, limit, chunk)?;
-        *done = (chunk + 1) << give_shift;
+        let chunk = Chunk {
+            give,
+            take,
+            dom: &dom,
+            order,
+            limit,
+            index,
+        };
+        chunk.exchange(cx)?;
+        *done = (index + 1) << give_shift;
     }
     *done = give.nr_extents;
     Ok(0)
 }
 
-/// Exchanges one chunk.
-fn one(
-    cx: &mut Cx,
-    wish: &MemoryExchange,
-    dom: &Domain,
-    limit: u64,
-    chunk: u64,
-) -> Result<(), Fail> {
-    let (give, take) = (&wish.r#in, &wish.out);
-    let order = give.extent_order.max(take.extent_order);
-    let old = steal(cx, give, dom, order, chunk)?;
-    let take_count = 1u64 << (order - take.extent_order);
-    let mut new = Vec::new();
-    new.try_reserve_exact(take_count as usize).map_err(|_| Errno::ENOMEM)?;
-    for _ in 0..take_count {
-        match alloc_clean_block(cx.hv, cx.cpu, take.extent_order, limit) {
-            Ok(block) => new.push(block),
-            Err(errno) => {
-                new.into_iter().for_each(|block| block.into_pages(false).for_each(drop));
-                return Err(errno.into());
-            }
-        }
-    }
-    // From here on this chunk cannot fail.
-    for page in old {
-        drop(page.end_allocation());
-    }
-    cx.hv.reap();
-    dom.pages.book(1u64 << order);
-    let mut result = Ok(());
-    let list = GuestPtr::<u64>::new(take.extent_start);
-    for (i, block) in new.into_iter().enumerate() {
-        let at = list.add((chunk << (order - take.extent_order)).wrapping_add(i as u64));
-        let gfn = cx.copy_in(at);
-        let first = assign_block(cx.hv, dom, block);
-        match gfn {
-            Ok(gfn) => {
-                for n in 0..1u64 << take.extent_order {
-                    cx.hv.mem.set_m2p(Mfn(first.0 + n), gfn.wrapping_add(n));
-                }
-                result = result.and(cx.copy_out(at, &first.0));
-            }
-            Err(errno) => result = Err(errno),
-        }
-    }
-    Ok(result?)
+/// 2^`order` frames to exchange.
+struct Chunk<'a> {
+    give: &'a MemoryReservation,
+    take: &'a MemoryReservation,
+    dom: &'a Domain,
+    order: u32,
+    /// One past the highest frame that is wanted; `None` when there is none such.
+    limit: Option<u64>,
+    index: u64,
 }
 
-/// The frames to give up: nobody may use them but the domain's allocation.
-fn steal(
-    cx: &mut Cx,
-    give: &MemoryReservation,
-    dom: &Domain,
-    order: u32,
-    chunk: u64,
-) -> Result<Vec<Page>, Fail> {
-    let mut old = Vec::new();
-    old.try_reserve_exact(1usize << order).map_err(|_| Errno::ENOMEM)?;
-    let extents = 1u64 << (order - give.extent_order);
-    let list = GuestPtr::<u64>::new(give.extent_start);
-    for extent in 0..extents {
-        let first: u64 = cx.copy_in(list.add(chunk * extents + extent))?;
-        for n in 0..1u64 << give.extent_order {
-            let mfn = Mfn(first.checked_add(n).ok_or(Errno::EINVAL)?);
-            let page = cx.hv.mem.get_page(mfn, dom.owner()).ok_or(Errno::EINVAL)?;
-            let info = page.info();
-            if !info.is_allocated() || info.count() != 2 {
-                return Err(Errno::EINVAL.into());
+impl Chunk<'_> {
+    fn exchange(&self, cx: &mut Cx) -> Result<(), Fail> {
+        let mut old = Vec::new();
+        let new = self.steal(cx, &mut old).and_then(|()| self.alloc(cx));
+        let new = match new {
+            Ok(new) => new,
+            Err(errno) => {
+                old.into_iter().for_each(Stolen::give_back);
+                return Err(errno.into());
             }
-            old.push(page);
-        }
+        };
+        // From here on this chunk cannot fail. The account must not fall short in between, or
+        // another vCPU would take what is booked for the new frames.
+        self.dom.pages.book(1 << self.order);
+        drop(old);
+        cx.hv.reap();
+        self.assign(cx, new)?;
+        Ok(())
     }
-    Ok(old)
+
+    /// Takes the frames to give up; nobody may use them any more.
+    fn steal(&self, cx: &mut Cx, old: &mut Vec<Stolen>) -> Result<(), Errno> {
+        old.try_reserve_exact(1 << self.order)
+            .map_err(|_| Errno::ENOMEM)?;
+        let extents = 1u64 << (self.order - self.give.extent_order);
+        let list = GuestPtr::<u64>::new(self.give.extent_start);
+        for extent in 0..extents {
+            let first: u64 = cx.copy_in(list.add(self.index * extents + extent))?;
+            for n in 0..1u64 << self.give.extent_order {
+                let mfn = Mfn(first.checked_add(n).ok_or(Errno::EINVAL)?);
+                let page = cx
+                    .hv
+                    .mem
+                    .get_page(mfn, self.dom.owner())
+                    .ok_or(Errno::EINVAL)?;
+                old.push(page.steal().map_err(|_| Errno::EINVAL)?);
+            }
+        }
+        Ok(())
+    }
+
+    fn alloc(&self, cx: &mut Cx) -> Result<Vec<Block>, Errno> {
+        let count = 1usize << (self.order - self.take.extent_order);
+        let limit = self.limit.ok_or(Errno::ENOMEM)?;
+        let mut new = Vec::new();
+        new.try_reserve_exact(count).map_err(|_| Errno::ENOMEM)?;
+        while new.len() < count {
+            match alloc_clean_block(cx.hv, cx.cpu, None, self.take.extent_order, limit) {
+                Ok(block) => new.push(block),
+                Err(errno) => {
+                    new.into_iter()
+                        .for_each(|block| block.into_pages(false).for_each(drop));
+                    return Err(errno);
+                }
+            }
+        }
+        Ok(new)
+    }
+
+    /// Makes the new frames the domain's own and tells it which they are.
+    fn assign(&self, cx: &mut Cx, new: Vec<Block>) -> Result<(), Errno> {
+        let mut result = Ok(());
+        let from = self.index << (self.order - self.take.extent_order);
+        let list = GuestPtr::<u64>::new(self.take.extent_start);
+        for (i, block) in new.into_iter().enumerate() {
+            let at = list.add(from.wrapping_add(i as u64));
+            let gfn = cx.copy_in(at);
+            let first = assign_block(cx.hv, self.dom, block);
+            let told = gfn.and_then(|gfn| {
+                for n in 0..1u64 << self.take.extent_order {
+                    cx.hv.mem.set_m2p(Mfn(first.0 + n), gfn.wrapping_add(n));
+                }
+                cx.copy_out(at, &first.0)
+            });
+            result = result.and(told);
+        }
+        result
+    }
 }

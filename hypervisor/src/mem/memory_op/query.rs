@@ -1,4 +1,4 @@
-//! Questions: how much memory a domain has, where the machine-to-phys table is.
+//! Questions: how much memory a domain has and may have.
 
 use super::Call;
 use crate::cx::Cx;
@@ -8,13 +8,14 @@ use crate::guest::GuestPtr;
 use alloc::sync::Arc;
 use core::mem::offset_of;
 use core::sync::atomic::Ordering;
-use xen_abi::arch_x86::{MACH2PHYS_NR_ENTRIES, MACH2PHYS_VIRT_END, MACH2PHYS_VIRT_START};
-use xen_abi::memory::reservation::{MachphysMapping, MemoryDomain};
+use xen_abi::Errno;
+use xen_abi::memory::physmap::VnumaTopologyInfo;
+use xen_abi::memory::reservation::{MemoryDomain, PodTarget};
 use xen_abi::shared_info::{ArchSharedInfo, SHARED_INFO_ARCH};
 
-/// The highest frame number of RAM.
+/// One past the highest frame number of RAM, as Xen answers.
 pub fn maximum_ram_page(cx: &mut Cx, _call: Call) -> HyperResult {
-    Ok(cx.hv.mem.max_mfn().0.saturating_sub(1) as i64)
+    Ok(cx.hv.mem.max_mfn().0 as i64)
 }
 
 /// Errors: `EFAULT`, `ESRCH`, `EPERM`.
@@ -46,15 +47,21 @@ pub fn maximum_gpfn(cx: &mut Cx, call: Call) -> HyperResult {
     Ok(max_pfn.max(1).wrapping_sub(1) as i64)
 }
 
-/// Where guests read the machine-to-phys table.
-pub fn machphys_mapping(cx: &mut Cx, call: Call) -> HyperResult {
-    let max_mfn = if cx.dom.privileged {
-        cx.hv.mem.max_mfn().0.saturating_sub(1)
-    } else {
-        MACH2PHYS_NR_ENTRIES - 1
-    };
-    let mapping =
-        MachphysMapping { v_start: MACH2PHYS_VIRT_START, v_end: MACH2PHYS_VIRT_END, max_mfn };
-    cx.copy_out(GuestPtr::new(call.arg), &mapping)?;
-    Ok(0)
+/// Memory populated on demand: not for PV guests. Errors: `EFAULT`, `ESRCH`, `EPERM`, `EINVAL`.
+pub fn pod_target(cx: &mut Cx, call: Call) -> HyperResult {
+    let wish: PodTarget = cx.copy_in(GuestPtr::new(call.arg))?;
+    cx.resolve_any(wish.domid)?;
+    cx.dom.require_privilege()?;
+    Err(Errno::EINVAL.into())
+}
+
+/// A domain's virtual NUMA nodes: none has any. Errors: `EFAULT`, `EINVAL`, `ESRCH`, `EPERM`,
+/// `EOPNOTSUPP`.
+pub fn vnumainfo(cx: &mut Cx, call: Call) -> HyperResult {
+    let wish: VnumaTopologyInfo = cx.copy_in(GuestPtr::new(call.arg))?;
+    if wish.pad != 0 {
+        return Err(Errno::EINVAL.into());
+    }
+    cx.resolve(wish.domid)?;
+    Err(Errno::EOPNOTSUPP.into())
 }

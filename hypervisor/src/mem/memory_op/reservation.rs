@@ -12,7 +12,13 @@ use crate::mem::alloc::{ANYWHERE, alloc_domain_pages};
 use alloc::sync::Arc;
 use machine::cpu::guest_va_ok;
 use machine::{CpuApi, Mfn, PAGE_SHIFT};
-use xen_abi::memory::reservation::{MemoryReservation, XENMEMF_exact_node_request};
+use xen_abi::memory::reservation::{
+    MemoryReservation, XENMEM_populate_physmap, XENMEMF_exact_node_request,
+    XENMEMF_populate_on_demand,
+};
+
+/// The one operation that could put off handing out memory; not for PV guests.
+const POPULATE: u64 = XENMEM_populate_physmap as u64;
 
 /// Most extents whose number a continued command can carry.
 const MAX_EXTENTS: u64 = (u32::MAX >> EXTENT_SHIFT) as u64;
@@ -23,19 +29,34 @@ const MAX_ORDER_PRIVILEGED: u32 = machine::heap::MAX_ORDER;
 
 /// The largest extent, as a power of two of frames, that the caller may name.
 pub fn max_order(dom: &Domain) -> u32 {
-    if dom.privileged { MAX_ORDER_PRIVILEGED } else { MAX_ORDER }
+    if dom.privileged {
+        MAX_ORDER_PRIVILEGED
+    } else {
+        MAX_ORDER
+    }
 }
 
-/// One past the highest frame number that `mem_flags` allow. `None` for flags that nobody can
-/// satisfy.
+/// Whether the NUMA node that `mem_flags` ask for is one to be asked for: 1 to 64, or none.
+/// Only the control domain is heeded, and others may not insist.
+pub fn node_ok(dom: &Domain, mem_flags: u32) -> bool {
+    let node = mem_flags >> 8 & 0xff;
+    if dom.privileged {
+        node <= 64
+    } else {
+        mem_flags & XENMEMF_exact_node_request == 0
+    }
+}
+
+/// One past the highest frame number that `mem_flags` allow. `None` when no frame is allowed.
 pub fn frame_limit(cx: &Cx, mem_flags: u32) -> Option<u64> {
-    let bits = mem_flags & 0xff;
-    // A node is obeyed only for the control domain, and there is but one.
-    if mem_flags & XENMEMF_exact_node_request != 0 && !cx.dom.privileged {
+    // There is but one node, the first.
+    let exact = mem_flags & XENMEMF_exact_node_request != 0;
+    if exact && mem_flags >> 8 & 0xff > 1 {
         return None;
     }
-    let reach = u64::BITS - cx.hv.mem.max_mfn().0.saturating_sub(1).leading_zeros() + PAGE_SHIFT;
-    match bits {
+    let highest = cx.hv.mem.max_mfn().0.saturating_sub(1);
+    let reach = u64::BITS - highest.leading_zeros() + PAGE_SHIFT;
+    match mem_flags & 0xff {
         0 => Some(ANYWHERE),
         bits if bits >= reach => Some(ANYWHERE),
         bits if bits <= PAGE_SHIFT => None,
@@ -63,6 +84,10 @@ impl Extents {
             return None;
         }
         let dom = cx.resolve(wish.domid).ok()?;
+        let on_demand = wish.mem_flags & XENMEMF_populate_on_demand != 0;
+        if !node_ok(cx.dom, wish.mem_flags) || on_demand && call.op == POPULATE {
+            return None;
+        }
         let limit = frame_limit(cx, wish.mem_flags)?;
         (wish.extent_order <= max_order(cx.dom)).then_some(Extents {
             dom,
@@ -80,7 +105,9 @@ fn each(
     call: Call,
     mut one: impl FnMut(&mut Cx, &Extents, u64) -> Option<()>,
 ) -> HyperResult {
-    let Some(extents) = Extents::read(cx, call) else { return Ok(call.done as i64) };
+    let Some(extents) = Extents::read(cx, call) else {
+        return Ok(call.done as i64);
+    };
     for i in call.done..extents.count {
         if i != call.done && cx.cpu.work_pending() {
             cx.set_args([call.op | i << EXTENT_SHIFT, call.arg]);
@@ -96,7 +123,13 @@ fn each(
 /// Gives the domain frames that stand nowhere in its physical map, and says which.
 pub fn increase(cx: &mut Cx, call: Call) -> HyperResult {
     each(cx, call, |cx, extents, i| {
-        let Extents { dom, list, order, limit, .. } = extents;
+        let Extents {
+            dom,
+            list,
+            order,
+            limit,
+            ..
+        } = extents;
         let first = alloc_domain_pages(cx.hv, cx.cpu, dom, *order, *limit).ok()?;
         // The list may be left out.
         if list.is_null() {
@@ -109,7 +142,13 @@ pub fn increase(cx: &mut Cx, call: Call) -> HyperResult {
 /// Gives the domain frames for parts of its physical map, and says which.
 pub fn populate(cx: &mut Cx, call: Call) -> HyperResult {
     each(cx, call, |cx, extents, i| {
-        let Extents { dom, list, order, limit, .. } = extents;
+        let Extents {
+            dom,
+            list,
+            order,
+            limit,
+            ..
+        } = extents;
         let gfn: u64 = cx.copy_in(list.add(i)).ok()?;
         let first = alloc_domain_pages(cx.hv, cx.cpu, dom, *order, *limit).ok()?;
         for at in 0..1u64 << order {

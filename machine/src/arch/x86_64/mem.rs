@@ -59,6 +59,15 @@ impl MemOps for MemArch {
         Some(unsafe { &*(M2P_RW_VA as *const AtomicU64).add(mfn.0 as usize) })
     }
 
+    fn m2p_extent(self, index: u64) -> Option<Mfn> {
+        const EXTENT: u64 = 2 << 20;
+        let at = index.checked_mul(EXTENT)?;
+        if at >= MAX_MFN.load(Ordering::Relaxed) * 8 {
+            return None;
+        }
+        super::paging::translate(M2P_RW_VA + at).map(|(_, pa)| Mfn::of(pa))
+    }
+
     #[inline(always)]
     fn max_mfn(self) -> u64 {
         MAX_MFN.load(Ordering::Relaxed)
