@@ -11,8 +11,22 @@ use xen_abi::hypercall::{IRET, MULTICALL};
 use xen_abi::xen::MulticallEntry;
 
 /// Serves `count` calls from the guest's array. A call that has to be restarted leaves its new
-/// arguments in the array, and the multicall goes on there.
-pub fn call(cx: &mut Cx, [list, count]: [u64; 2]) -> HyperResult {
+/// arguments in the array, and the multicall goes on there. The caller's own registers hold
+/// each call's arguments meanwhile and are put back, as a caller may rely on.
+pub fn call(cx: &mut Cx, args: [u64; 2]) -> HyperResult {
+    let r = *cx.cpu.regs();
+    let own = [r.rdi, r.rsi, r.rdx, r.r10, r.r8, r.r9];
+    let result = serve(cx, args);
+    let mut back = own;
+    if let (Err(Fail::Restart), [list, count, ..]) = (&result, &mut back) {
+        // What is left to do.
+        (*list, *count) = (cx.cpu.regs().rdi, cx.cpu.regs().rsi);
+    }
+    cx.set_args(back);
+    result
+}
+
+fn serve(cx: &mut Cx, [list, count]: [u64; 2]) -> HyperResult {
     let list = GuestPtr::<MulticallEntry>::new(list);
     for i in 0..count {
         if i > 0 && cx.cpu.work_pending() {
