@@ -36,6 +36,8 @@ pub struct Hypervisor {
     pub clocks: Clocks,
     /// Log and serial console.
     pub console: Console,
+    /// CPUs that were asked for their registers.
+    pub asked: crate::debug_keys::Asked,
     /// Host interrupts.
     pub irqs: Irqs,
     /// ACPI's facts of the machine.

@@ -86,7 +86,10 @@ fn dispatch(cx: &mut Cx, exit: Exit) {
 fn interrupt(cpu: &mut Cpu, hv: &Hypervisor, vector: u8) -> bool {
     match cpu.ack(vector) {
         Interrupt::Timer => crate::time::timer_interrupt(hv, cpu),
-        Interrupt::Kick => crate::sched::kicked(hv, cpu),
+        Interrupt::Kick => {
+            crate::debug_keys::answer(hv, cpu);
+            crate::sched::kicked(hv, cpu)
+        }
         Interrupt::Console => {
             crate::console::input(hv, cpu);
             false

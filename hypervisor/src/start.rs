@@ -73,6 +73,7 @@ fn hypervisor(handover: &mut Handover, options: &cmdline::Options) -> Result<Hyp
         sched: Scheduler::new(handover.cpus)?,
         clocks: Clocks::new(handover.cpus, machine::rtc::read_seconds())?,
         console: Console::new(options),
+        asked: Default::default(),
         irqs: Irqs::new(handover.platform, handover.cpus)?,
         platform: handover.platform,
         boot: handover.info,

@@ -75,6 +75,7 @@ impl World {
             sched: Scheduler::new(cpus as u32).unwrap(),
             clocks: Clocks::new(cpus as u32, 0).unwrap(),
             console: Console::default(),
+            asked: Default::default(),
             irqs: Irqs::new(platform, cpus as u32).unwrap(),
             platform,
             boot: Box::leak(Box::new(machine::boot::BootInfo::new())),

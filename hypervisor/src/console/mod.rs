@@ -196,6 +196,12 @@ impl Console {
         }
     }
 
+    /// Writes to the serial line what is in the ring already.
+    fn write_line_only(&self, bytes: &[u8]) {
+        let _out = self.out.lock();
+        machine::console::write(bytes);
+    }
+
     /// The line has no interrupt: it is asked at each turn of a CPU.
     fn poll(&self) {
         self.polled.store(true, Ordering::Relaxed);

@@ -27,6 +27,22 @@ impl Console {
         self.out.lock().ring.read(number, chunk)
     }
 
+    /// Writes the log to the serial line once more.
+    pub fn show_log(&self) {
+        let mut at = self.first(false, 0);
+        let end = self.out.lock().ring.end();
+        let mut chunk = [0u8; CHUNK];
+        while at != end {
+            let room = CHUNK.min(end.wrapping_sub(at) as usize);
+            let length = self.fetch(at, chunk.get_mut(..room).unwrap_or_default());
+            if length == 0 {
+                return;
+            }
+            self.write_line_only(chunk.get(..length).unwrap_or_default());
+            at = at.wrapping_add(length as u32);
+        }
+    }
+
     fn forget_before(&self, number: u32) {
         self.out.lock().ring.forget_before(number);
     }

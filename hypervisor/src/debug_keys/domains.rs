@@ -1,11 +1,12 @@
 //! Reports about domains and their vCPUs.
 
-use crate::domain::Domain;
+use super::cpus;
+use crate::domain::{Domain, Vcpu};
 use crate::hv::Hypervisor;
 use crate::say;
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
-use machine::Cpu;
+use machine::{Cpu, CpuApi};
 
 /// All domains, by id.
 pub fn each(hv: &Hypervisor) -> impl Iterator<Item = Arc<Domain>> {
@@ -15,6 +16,23 @@ pub fn each(hv: &Hypervisor) -> impl Iterator<Item = Arc<Domain>> {
         next = dom.id.checked_add(1);
         Some(dom)
     })
+}
+
+/// The CPU that a vCPU runs on, or ran on last.
+pub fn place(vcpu: &Vcpu) -> u32 {
+    vcpu.sched.cpu.load(Ordering::Relaxed)
+}
+
+fn condition(vcpu: &Vcpu) -> &'static str {
+    if vcpu.sched.is_running() {
+        "running"
+    } else if !vcpu.sched.online() {
+        "down"
+    } else if vcpu.sched.is_blocked() {
+        "blocked"
+    } else {
+        "waiting"
+    }
 }
 
 /// Each domain in short, and its vCPUs.
@@ -35,18 +53,67 @@ pub fn list(hv: &Hypervisor, _cpu: &mut Cpu) {
         for vcpu in dom.all_vcpus() {
             say!(
                 hv,
-                "  vCPU {}: {}, upcall pending {} masked {}",
+                "  vCPU {}: {} on CPU {}, paused {}, upcall pending {} masked {}",
                 vcpu.id,
-                if vcpu.sched.is_running() {
-                    "running"
-                } else if vcpu.sched.is_blocked() {
-                    "blocked"
-                } else {
-                    "waiting or down"
-                },
+                condition(vcpu),
+                place(vcpu),
+                vcpu.sched.pause_count.load(Ordering::Relaxed),
                 vcpu.upcall_pending(),
                 vcpu.upcall_masked(),
             );
         }
+    }
+}
+
+/// Where vCPUs are and where their time went.
+pub fn run_states(hv: &Hypervisor, cpu: &mut Cpu) {
+    let now = cpu.now();
+    for dom in each(hv) {
+        for vcpu in dom.all_vcpus() {
+            // Without the run queue's lock the figures may be of different moments.
+            let info = vcpu.sched.account.info_at(now);
+            let [running, runnable, blocked, offline] = info.time.map(|ns| ns / 1_000_000);
+            say!(
+                hv,
+                "d{}v{} CPU {} {}: ms running {running} waiting {runnable} blocked {blocked} offline {offline}",
+                dom.id,
+                vcpu.id,
+                place(vcpu),
+                condition(vcpu),
+            );
+        }
+    }
+}
+
+/// The control domain's registers.
+pub fn control_registers(hv: &Hypervisor, cpu: &mut Cpu) {
+    let Some(dom) = hv.domain(0) else { return };
+    for vcpu in dom.all_vcpus() {
+        if vcpu.sched.is_running() && place(vcpu) == cpu.id() {
+            cpus::own(hv, cpu);
+            continue;
+        }
+        match vcpu.state.try_lock() {
+            Some(state) if state.initialised => {
+                say!(hv, "d{}v{} {}:", dom.id, vcpu.id, condition(vcpu));
+                cpus::show_registers(hv, &state.pv.regs);
+            }
+            Some(_) => say!(hv, "d{}v{} was never brought up", dom.id, vcpu.id),
+            None => cpus::ask(hv, cpu, place(vcpu)),
+        }
+    }
+}
+
+/// Event channels of all domains.
+pub fn events(hv: &Hypervisor, _cpu: &mut Cpu) {
+    for dom in each(hv) {
+        crate::event::dump(hv, &dom);
+    }
+}
+
+/// Grants of all domains.
+pub fn grants(hv: &Hypervisor, _cpu: &mut Cpu) {
+    for dom in each(hv) {
+        crate::grant::dump(hv, &dom);
     }
 }

@@ -2,33 +2,77 @@
 
 use crate::hv::Hypervisor;
 use crate::say;
-use machine::Cpu;
+use machine::{Cpu, CpuApi};
 
 /// Free and used memory.
 pub fn memory(hv: &Hypervisor, cpu: &mut Cpu) {
-    say!(hv, "{} pages in all for guests and tables", hv.total_pages);
+    say!(hv, "{} pages in all for guests", hv.total_pages);
     heap(hv, cpu);
     for dom in super::domains::each(hv) {
+        let pages = &dom.pages;
         say!(
             hv,
             "domain {}: {} pages of {}",
             dom.id,
-            dom.pages.total(),
-            dom.pages.max()
+            pages.total(),
+            pages.max()
         );
     }
 }
 
 /// The heap.
 pub fn heap(hv: &Hypervisor, _cpu: &mut Cpu) {
-    match hv.heap.try_lock() {
-        Some(heap) => {
-            let free = heap.free_frames();
-            drop(heap);
-            say!(hv, "{free} pages free ({} MiB)", free >> 8);
-        }
+    let free = hv.heap.try_lock().map(|heap| heap.free_frames());
+    match free {
+        Some(free) => say!(hv, "{free} pages free ({} MiB)", free >> 8),
         None => say!(hv, "the heap is in use"),
     }
+}
+
+/// Interrupts, by line or message.
+pub fn interrupts(hv: &Hypervisor, _cpu: &mut Cpu) {
+    crate::irq::dump(hv);
+}
+
+/// Entries of the I/O APICs.
+pub fn ioapics(hv: &Hypervisor, _cpu: &mut Cpu) {
+    for gsi in 0..machine::ioapic::gsi_end() {
+        if let Some(entry) = machine::ioapic::read_entry(gsi) {
+            say!(hv, "GSI {gsi}: {entry:x?}");
+        }
+    }
+}
+
+/// Timers.
+pub fn timers(hv: &Hypervisor, cpu: &mut Cpu) {
+    let now = cpu.now();
+    for cpu in 0..hv.cpus {
+        match hv.clocks.timers.first_due(cpu) {
+            Some(due) => say!(
+                hv,
+                "CPU {cpu}: next in {} ns",
+                due as i128 - i128::from(now)
+            ),
+            None => say!(hv, "CPU {cpu}: none"),
+        }
+    }
+}
+
+/// Clocks.
+pub fn clocks(hv: &Hypervisor, cpu: &mut Cpu) {
+    let (seconds, nanos) = crate::time::wall_now(hv, cpu);
+    let (_, _, khz) = cpu.tsc_scale();
+    say!(
+        hv,
+        "system time {} ns, TSC {:#x} at {khz} kHz, wall clock {seconds}.{nanos:09}",
+        cpu.now(),
+        cpu.tsc()
+    );
+}
+
+/// The log.
+pub fn log_again(hv: &Hypervisor, _cpu: &mut Cpu) {
+    hv.console.show_log();
 }
 
 /// Reboots.

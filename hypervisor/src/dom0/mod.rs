@@ -9,4 +9,4 @@ mod tables;
 
 pub use builder::{BuildError, build};
 pub use hypercall_page::fill as fill_hypercall_page;
-pub use shutdown::shutdown;
+pub use shutdown::{crashed, shutdown};

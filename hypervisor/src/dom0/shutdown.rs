@@ -27,8 +27,8 @@ pub fn shutdown(hv: &Hypervisor, cpu: &mut Cpu, reason: u32) {
             machine::power::reboot()
         }
         SHUTDOWN_crash => {
-            say!(hv, "Domain 0 crashed: {}", then(hv));
             registers(hv, cpu);
+            crashed(hv, cpu)
         }
         SHUTDOWN_watchdog => {
             say!(hv, "Domain 0 shutdown: watchdog rebooting machine");
@@ -44,6 +44,17 @@ pub fn shutdown(hv: &Hypervisor, cpu: &mut Cpu, reason: u32) {
             then(hv)
         ),
     }
+    reboot_later(hv, cpu)
+}
+
+/// The control domain crashed, and its state has been shown.
+pub fn crashed(hv: &Hypervisor, cpu: &mut Cpu) -> ! {
+    say!(hv, "Domain 0 crashed: {}", then(hv));
+    reboot_later(hv, cpu)
+}
+
+/// Reboots in a while, or stops for good if that was asked for.
+fn reboot_later(hv: &Hypervisor, cpu: &Cpu) -> ! {
     if hv.noreboot {
         machine::power::halt()
     }
@@ -65,55 +76,8 @@ fn then(hv: &Hypervisor) -> &'static str {
 /// What the vCPU on this CPU had in its registers and on its stack.
 fn registers(hv: &Hypervisor, cpu: &mut Cpu) {
     let r = *cpu.regs();
-    say!(
-        hv,
-        "RIP: {:04x}:[<{:016x}>] RFLAGS: {:016x}",
-        r.cs,
-        r.rip,
-        r.rflags
-    );
-    say!(
-        hv,
-        "rax: {:016x} rbx: {:016x} rcx: {:016x}",
-        r.rax,
-        r.rbx,
-        r.rcx
-    );
-    say!(
-        hv,
-        "rdx: {:016x} rsi: {:016x} rdi: {:016x}",
-        r.rdx,
-        r.rsi,
-        r.rdi
-    );
-    say!(
-        hv,
-        "rbp: {:016x} rsp: {:016x} r8:  {:016x}",
-        r.rbp,
-        r.rsp,
-        r.r8
-    );
-    say!(
-        hv,
-        "r9:  {:016x} r10: {:016x} r11: {:016x}",
-        r.r9,
-        r.r10,
-        r.r11
-    );
-    say!(
-        hv,
-        "r12: {:016x} r13: {:016x} r14: {:016x}",
-        r.r12,
-        r.r13,
-        r.r14
-    );
-    say!(
-        hv,
-        "r15: {:016x} ss: {:04x} cr2: {:016x}",
-        r.r15,
-        r.ss,
-        cpu.cr2()
-    );
+    say!(hv, "cr2: {:016x}", cpu.cr2());
+    crate::debug_keys::show_registers(hv, &r);
     say!(hv, "Guest stack trace from rsp={:016x}:", r.rsp);
     for line in 0..16u64 {
         let at = r.rsp.wrapping_add(line.wrapping_mul(32));

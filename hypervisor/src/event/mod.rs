@@ -12,6 +12,7 @@ mod bind;
 mod channel;
 mod close;
 mod control;
+mod dump;
 mod fifo;
 mod ops;
 mod page;
@@ -25,6 +26,7 @@ mod tests;
 
 pub use bind::alloc_unbound;
 pub use close::{close, destroy};
+pub use dump::dump;
 pub use page::WritablePage;
 pub use ports::{EventState, VcpuEvents};
 pub use send::{

@@ -12,6 +12,7 @@
 mod batch;
 mod cache;
 mod copy;
+mod dump;
 mod entry;
 mod host_map;
 mod map;
@@ -24,6 +25,7 @@ mod track;
 #[cfg(test)]
 mod tests;
 
+pub use dump::dump;
 pub use teardown::release_mappings;
 
 use crate::cx::Cx;

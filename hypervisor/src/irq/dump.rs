@@ -2,7 +2,7 @@
 
 use super::line::Source;
 use crate::hv::Hypervisor;
-use crate::log;
+use crate::say;
 
 /// Logs every line that is in use: where it comes from, where it goes, and whose it is.
 pub fn dump(hv: &Hypervisor) {
@@ -16,8 +16,8 @@ pub fn dump(hv: &Hypervisor) {
         }
         let kind = if line.level { "level" } else { "edge" };
         match &line.source {
-            Source::Gsi(gsi) => log!(hv, Info, "irq {number}: GSI {gsi}, {kind}, {line}"),
-            Source::Msi(message) => log!(hv, Info, "irq {number}: {message}, {line}"),
+            Source::Gsi(gsi) => say!(hv, "irq {number}: GSI {gsi}, {kind}, {line}"),
+            Source::Msi(message) => say!(hv, "irq {number}: {message}, {line}"),
             Source::Free | Source::Taken => {}
         }
     }

@@ -34,7 +34,7 @@ pub fn crash(cx: &mut Cx, why: &str) {
     *cx.dom.shutdown.lock() = Some(SHUTDOWN_crash);
     cx.dom.pause_count.fetch_add(1, Ordering::SeqCst);
     if cx.dom.privileged {
-        crate::dom0::shutdown(cx.hv, cx.cpu, SHUTDOWN_crash);
+        crate::dom0::crashed(cx.hv, cx.cpu);
     }
     cx.reschedule();
 }
