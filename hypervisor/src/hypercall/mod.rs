@@ -1,4 +1,5 @@
-//! The hypercall table: one row for each call, with a column for each kind of guest.
+//! The hypercall table: one row for each call. Only PV guests exist, so a row has no column for
+//! kinds of guests yet.
 //!
 //! The table gives the dispatcher, the names in traces and the list of what is implemented.
 //! To add a call: write its handler `fn(&mut Cx, [u64; N]) -> HyperResult`, N being the number
@@ -14,7 +15,7 @@ use crate::fail::{Fail, HyperResult};
 use machine::CpuApi;
 use xen_abi::Errno;
 
-/// Who may make a call.
+/// A call that is implemented.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Row {
     /// Its number.
