@@ -27,10 +27,12 @@ impl WritablePage {
             .get_page(Mfn(gfn), dom.owner())
             .ok_or(Errno::EINVAL)?;
         // What the page was may still be in TLBs; stamped when it stopped being that.
-        let stamp = page.info().stamp();
         match page.get_type(PageType::Writable) {
             TypeGet::Ready => {}
-            TypeGet::ReadyFlush => cpu.flush_since(&dom.dirty_cpus.load(), stamp),
+            TypeGet::ReadyFlush => {
+                cpu.flush_since(&dom.dirty_cpus.load(), page.info().stamp());
+                page.type_validated();
+            }
             TypeGet::Busy | TypeGet::Mismatch | TypeGet::Validate { .. } => {
                 return Err(Errno::EINVAL);
             }
@@ -43,7 +45,11 @@ impl WritablePage {
     /// Takes a page that nobody else knows. `None` when it is in use as something else.
     pub fn hold(page: Page) -> Option<WritablePage> {
         match page.get_type(PageType::Writable) {
-            TypeGet::Ready | TypeGet::ReadyFlush => Some(WritablePage(page)),
+            TypeGet::Ready => Some(WritablePage(page)),
+            TypeGet::ReadyFlush => {
+                page.type_validated();
+                Some(WritablePage(page))
+            }
             _ => None,
         }
     }

@@ -94,10 +94,12 @@ fn hold(
         && !active.typed
         && let Some(page) = &active.page
     {
-        let stamp = page.info().stamp();
         match page.get_type(PageType::Writable) {
             TypeGet::Ready => {}
-            TypeGet::ReadyFlush => cpu.flush_since(&owner.dirty_cpus.load(), stamp),
+            TypeGet::ReadyFlush => {
+                cpu.flush_since(&owner.dirty_cpus.load(), page.info().stamp());
+                page.type_validated();
+            }
             TypeGet::Busy | TypeGet::Mismatch | TypeGet::Validate { .. } => {
                 return Err(GNTST_general_error);
             }

@@ -38,7 +38,11 @@ pub fn call(cx: &mut Cx, [updates, count, done, foreign]: [u64; 4]) -> HyperResu
     }
     let owners = owners(cx, foreign as u32)?;
     let mut made = 0;
-    let result = apply(cx, GuestPtr::new(updates), count, &owners, &mut made);
+    let mut result = apply(cx, GuestPtr::new(updates), count, &owners, &mut made);
+    if result.is_ok() && !cx.st.old_tables.is_empty() {
+        // Another vCPU may want what is left over: it is not left to this one's next call.
+        result = cx.tables().finish_old();
+    }
     if !done_at.is_null() && (result.is_ok() || before.wrapping_add(made) != before || made == 0) {
         cx.copy_out(done_at, &before.wrapping_add(made))?;
     }

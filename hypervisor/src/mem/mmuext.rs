@@ -41,6 +41,10 @@ pub fn call(cx: &mut Cx, [ops, count, done, foreign]: [u64; 4]) -> HyperResult {
         }
         made += 1;
     }
+    if result.is_ok() {
+        // Another vCPU may want what is left over: it is not left to this one's next call.
+        result = cx.tables().finish_old();
+    }
     if !done_at.is_null() {
         cx.copy_out(done_at, &before.wrapping_add(made))?;
     }
@@ -163,7 +167,9 @@ fn unpin(cx: &mut Cx, mfn: u64, owner: u32) -> Result<(), Fail> {
 
 /// `MMUEXT_NEW_BASEPTR`: the root table of the guest's kernel. Errors: `EINVAL`.
 pub fn new_root(cx: &mut Cx, mfn: u64) -> Result<(), Fail> {
+    // The users' pages are global, which a load of the root alone does not hide.
     if cx.st.root.as_ref().is_some_and(|root| root.mfn().0 == mfn) {
+        cx.cpu.flush_local(Flush::All);
         return Ok(());
     }
     let page = page(cx, mfn, cx.dom.owner())?;
@@ -172,6 +178,7 @@ pub fn new_root(cx: &mut Cx, mfn: u64) -> Result<(), Fail> {
     if cx.st.kernel_mode && !cx.cpu.set_root(&page) {
         return Err(Errno::EINVAL.into());
     }
+    cx.cpu.flush_local(Flush::All);
     match cx.st.root.replace(page) {
         Some(old) => cx.tables().put_table_later(old),
         None => Ok(()),

@@ -113,12 +113,12 @@ impl Tables<'_> {
     /// Takes a `Writable` type reference. Errors: `EBUSY` when the frame is something else.
     #[inline]
     pub fn get_writable(&mut self, page: &Page) -> TableResult<()> {
-        let stamp = page.info().stamp();
         match page.get_type(PageType::Writable) {
             TypeGet::Ready => Ok(()),
             TypeGet::ReadyFlush | TypeGet::Validate { .. } => {
                 // It was a table: nobody may walk it any more before it can be written.
-                self.flush_since(stamp);
+                self.flush_since(page.info().stamp());
+                page.type_validated();
                 Ok(())
             }
             TypeGet::Busy => Err(Fail::Restart),
@@ -175,12 +175,11 @@ impl Tables<'_> {
     /// Errors: `EINVAL` when it is something else or not a valid table.
     pub fn get_table(&mut self, page: &Page, level: u8) -> TableResult<()> {
         let Some(want) = PageType::table(level) else { return Err(Errno::EINVAL.into()) };
-        let stamp = page.info().stamp();
         match page.get_type(want) {
             TypeGet::Ready | TypeGet::ReadyFlush => Ok(()),
             TypeGet::Validate { flush, from } => {
                 if flush {
-                    self.flush_since(stamp);
+                    self.flush_since(page.info().stamp());
                 }
                 self.validate(page, level, from)
             }

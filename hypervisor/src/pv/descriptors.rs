@@ -35,7 +35,6 @@ pub fn checked(desc: u64) -> Option<u64> {
 impl Tables<'_> {
     /// Takes a reference to a frame as descriptor table. Errors: `EINVAL`.
     pub fn get_descriptors(&mut self, page: &Page) -> Result<(), Fail> {
-        let stamp = page.info().stamp();
         match page.get_type(PageType::SegDesc) {
             TypeGet::Ready | TypeGet::ReadyFlush => return Ok(()),
             TypeGet::Busy => return Err(Fail::Restart),
@@ -43,7 +42,7 @@ impl Tables<'_> {
             TypeGet::Validate { flush, .. } => {
                 if flush {
                     let mask = self.dom.dirty_cpus.load();
-                    self.cpu.flush_since(&mask, stamp);
+                    self.cpu.flush_since(&mask, page.info().stamp());
                 }
             }
         }

@@ -35,6 +35,7 @@ fn hold(cx: &mut Cx, gaddr: u64, size: usize) -> Result<GuestArea, Errno> {
         TypeGet::ReadyFlush => {
             cx.cpu
                 .flush_since(&cx.dom.dirty_cpus.load(), page.info().stamp());
+            page.type_validated();
         }
         _ => return Err(Errno::EACCES),
     }

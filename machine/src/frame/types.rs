@@ -79,14 +79,17 @@ pub enum TypeGet {
     Ready,
     /// Counted, and the caller has to check the contents, from entry `from` on, then call
     /// [`Page::type_validated`], [`Page::type_partial`] or, when nothing is held in it any
-    /// more, [`Page::type_cleared`]. `flush` says that stale translations as `old` may exist.
+    /// more, [`Page::type_cleared`]. `flush` says that stale translations of what it was may exist; the
+    /// stamp to flush by is read from now on and not before.
     Validate {
         /// The type the frame had before, when translations made then may still be cached.
         flush: bool,
         /// First entry that is not yet checked.
         from: u32,
     },
-    /// Counted; the frame needs no check, but translations of its former type may be cached.
+    /// Counted; the frame needs no check, but translations of its former type may be cached:
+    /// the caller flushes by [`PageInfo::stamp`], read from now on and not before, and then
+    /// calls [`Page::type_validated`]. Until then the frame is busy for all others.
     ReadyFlush,
     /// Another CPU is changing it: try again.
     Busy,
@@ -140,6 +143,7 @@ impl Page {
     /// Asks for a reference to this frame as a `want`.
     #[inline]
     pub fn get_type(&self, want: PageType) -> TypeGet {
+        crate::arch::imp::point();
         let typ = &self.info().typ;
         let want_bits = (want as u64) << TYPE_SHIFT;
         let mut old = typ.load(Ordering::Relaxed);
@@ -151,9 +155,11 @@ impl Page {
                 if want.needs_validation() {
                     // `flush` also when it was this very type before: tables are re-read.
                     (want_bits | keep | 1, TypeGet::Validate { flush: changed, from: 0 })
+                } else if changed {
+                    // Not validated: nobody else gets it before the caller has flushed.
+                    (want_bits | keep | 1, TypeGet::ReadyFlush)
                 } else {
-                    let got = if changed { TypeGet::ReadyFlush } else { TypeGet::Ready };
-                    (want_bits | VALIDATED | keep | 1, got)
+                    (want_bits | VALIDATED | keep | 1, TypeGet::Ready)
                 }
             } else if !same {
                 return TypeGet::Mismatch;
@@ -182,12 +188,14 @@ impl Page {
 
     /// Ends a validation with success.
     pub fn type_validated(&self) {
+        crate::arch::imp::point();
         self.info().typ.fetch_or(VALIDATED, Ordering::Release);
     }
 
     /// Interrupts a validation: the first `done` entries hold what they name. Whoever asks for
     /// the type next goes on.
     pub fn type_partial(&self, done: u32) {
+        crate::arch::imp::point();
         self.info().stamp.store(done, Ordering::Relaxed);
         self.info().typ.fetch_or(PARTIAL, Ordering::Release);
     }
@@ -195,12 +203,14 @@ impl Page {
     /// Interrupts a devalidation: the first `left` entries still hold what they name. The
     /// caller keeps the type reference and calls [`Page::put_type`] again.
     pub fn type_leaving(&self, left: u32) {
+        crate::arch::imp::point();
         self.info().stamp.store(left, Ordering::Relaxed);
         self.info().typ.fetch_or(PARTIAL | LEAVING, Ordering::Release);
     }
 
     /// Ends a devalidation or a failed validation: no entry holds anything; the count goes.
     pub fn type_cleared(&self) {
+        crate::arch::imp::point();
         let info = self.info();
         info.stamp.store(self.mem().tlb_clock(), Ordering::Relaxed);
         let _ = info.typ.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |old| {
@@ -211,6 +221,7 @@ impl Page {
     /// Gives a type reference back.
     #[inline]
     pub fn put_type(&self) -> TypePut {
+        crate::arch::imp::point();
         let info = self.info();
         let mut old = info.typ.load(Ordering::Relaxed);
         loop {
@@ -263,6 +274,7 @@ impl Page {
     /// Tries to lock the entries of this table against other writers.
     #[inline]
     pub fn try_lock_table(&self) -> bool {
+        crate::arch::imp::point();
         self.info().typ.fetch_or(LOCKED, Ordering::Acquire) & LOCKED == 0
     }
 
@@ -277,6 +289,7 @@ impl Page {
     /// Ends [`Page::lock_table`].
     #[inline]
     pub fn unlock_table(&self) {
+        crate::arch::imp::point();
         self.info().typ.fetch_and(!LOCKED, Ordering::Release);
     }
 }

@@ -45,7 +45,7 @@ pub use machine::SimMachine;
 pub use mem::MemArch;
 pub use order::{lock_point, lock_released, lock_taken};
 pub use power::PowerEvent;
-pub use sched::{random, relax};
+pub use sched::{point, random, relax};
 pub use tlb::TlbCounts;
 pub use walk::PageFault;
 

@@ -1,13 +1,13 @@
 //! Scheduling points: where a seeded run may pass from one CPU to another.
 //!
 //! In [`super::SimMachine::run`] each CPU is a thread, and the one that holds the baton runs.
-//! Points are: a lock wanted, a lock taken, a wait (`relax`), guest entry, idling, a kick, a
+//! Points are: a lock wanted, a lock taken, a change of a frame's type, a wait (`relax`), guest entry, idling, a kick, a
 //! flush. All of them call [`point`] or [`relax`]. While waiting a CPU always passes the baton,
 //! at other points the generator decides. A run that makes many steps without progress
 //! panics. A CPU whose function returned halts, and answers requests until all have
 //! returned. Without a run, points do nothing, and a wait that lasts ten seconds panics.
 
-use super::mem::{Shared, lock};
+use super::mem::{NEVER, Shared, lock};
 use super::std::cell::RefCell;
 use super::std::sync::{Arc, Condvar, Mutex};
 use super::std::thread;
@@ -18,6 +18,8 @@ use core::sync::atomic::Ordering;
 
 /// Steps in which no CPU takes a lock or enters a guest, after which a run is taken for dead.
 const MAX_STEPS: u64 = 200_000;
+/// Steps after which a run is taken for endless whatever it does.
+const MAX_TOTAL: u64 = 3_000_000;
 /// How long a wait outside a run may last.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -27,6 +29,7 @@ struct State {
     rng: u64,
     /// Steps since somebody achieved something.
     steps: u64,
+    total: u64,
     returned: usize,
     failed: bool,
 }
@@ -88,6 +91,7 @@ impl Baton {
             live: alloc::vec![true; cpus],
             rng,
             steps: 0,
+            total: 0,
             returned: 0,
             failed: false,
         };
@@ -113,6 +117,8 @@ impl Baton {
     /// Halts a CPU whose function returned, until all have.
     pub fn halt(&self, machine: &'static Shared, cpu: u32) {
         let per = &machine.cpus[cpu as usize];
+        // Nobody is there to take its timer.
+        per.deadline.store(NEVER, Ordering::Relaxed);
         per.idle.store(true, Ordering::Release);
         lock(&self.state).returned += 1;
         while lock(&self.state).returned < self.cpus {
@@ -149,7 +155,8 @@ impl Baton {
     fn step(&self, me: usize, must: bool) {
         let mut state = lock(&self.state);
         state.steps += 1;
-        if state.steps > MAX_STEPS {
+        state.total += 1;
+        if state.steps > MAX_STEPS || state.total > MAX_TOTAL {
             state.failed = true;
             drop(state);
             self.passed.notify_all();
@@ -181,7 +188,7 @@ fn here() -> Option<Here> {
 }
 
 /// A place where another CPU may go on.
-pub(super) fn point() {
+pub fn point() {
     if let Some(here) = here() {
         here.baton.step(here.cpu as usize, false);
     }

@@ -46,3 +46,6 @@ pub fn lock_taken(_level: u8) {}
 /// Called before a lock is let go.
 #[inline(always)]
 pub fn lock_released(_level: u8) {}
+/// Where a simulated run may pass to another CPU; here nothing.
+#[inline(always)]
+pub fn point() {}

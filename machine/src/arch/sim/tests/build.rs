@@ -30,8 +30,8 @@ pub fn heap(machine: SimMachine) -> Heap {
 
 pub fn typed(page: &Page, t: PageType) {
     match page.get_type(t) {
-        TypeGet::Validate { .. } => page.type_validated(),
-        TypeGet::Ready | TypeGet::ReadyFlush => {}
+        TypeGet::Validate { .. } | TypeGet::ReadyFlush => page.type_validated(),
+        TypeGet::Ready => {}
         other => panic!("{t:?}: {other:?}"),
     }
 }

@@ -17,6 +17,8 @@ const FULL: u32 = 2;
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Stage {
     Ask,
+    /// Changed from another type: a flush comes before the use.
+    Flush,
     Validate(u32),
     Use,
     Devalidate(u32),
@@ -63,7 +65,7 @@ impl Actor {
     fn counts(&self) -> bool {
         matches!(
             self.stage,
-            Stage::Validate(_) | Stage::Use | Stage::Devalidate(_)
+            Stage::Flush | Stage::Validate(_) | Stage::Use | Stage::Devalidate(_)
         )
     }
 
@@ -71,7 +73,8 @@ impl Actor {
     fn step(&mut self, page: &Page, table: &mut Table) -> bool {
         match self.stage {
             Stage::Ask => match page.get_type(self.want) {
-                TypeGet::Ready | TypeGet::ReadyFlush => self.stage = Stage::Use,
+                TypeGet::Ready => self.stage = Stage::Use,
+                TypeGet::ReadyFlush => self.stage = Stage::Flush,
                 TypeGet::Validate { from, .. } => {
                     assert_eq!(from, table.held, "validation goes on where it stopped");
                     table.left = false;
@@ -80,6 +83,10 @@ impl Actor {
                 TypeGet::Busy => return false,
                 TypeGet::Mismatch => self.stage = Stage::Done,
             },
+            Stage::Flush => {
+                page.type_validated();
+                self.stage = Stage::Use;
+            }
             Stage::Validate(done) if done < FULL && self.check == Check::Passes => {
                 table.held = done + 1;
                 self.stage = Stage::Validate(done + 1);
@@ -261,6 +268,10 @@ fn changes_of_type_ask_for_a_flush() {
     assert_eq!(page.put_type(), TypePut::Devalidate { upto: 512 });
     page.type_cleared();
     assert_eq!(page.get_type(PageType::Writable), TypeGet::ReadyFlush);
+    // Nobody may use it before the flush.
+    assert_eq!(page.get_type(PageType::Writable), TypeGet::Busy);
+    page.type_validated();
+    assert_eq!(page.get_type(PageType::Writable), TypeGet::Ready);
 }
 
 #[test]
