@@ -28,6 +28,11 @@ enum Step {
     Touch(usize, u64, bool),
 }
 
+/// Machine address of an entry.
+fn entry_at(frame: u64, slot: u64) -> u64 {
+    (frame << 12) | (slot * 8)
+}
+
 struct Fuzz {
     rng: u64,
     left: u32,
@@ -147,14 +152,14 @@ impl Fuzz {
             Step::Pin(n, level) => mmuext(g, at, MMUEXT_PIN_L1_TABLE + level, self.pool[n], 0),
             Step::Unpin(n) => mmuext(g, at, MMUEXT_UNPIN_TABLE, self.pool[n], 0),
             Step::Update(n, slot, value) => {
-                mmu_update(g, at, &[(self.pool[n] << 12 | slot * 8, value)])
+                mmu_update(g, at, &[(entry_at(self.pool[n], slot), value)])
             }
             Step::Link(n, level, slot) => {
-                let ptr = self.above(level) << 12 | slot * 8;
+                let ptr = entry_at(self.above(level), slot);
                 mmu_update(g, at, &[(ptr, self.pool[n] << 12 | RWU)])
             }
             Step::Unlink(level, slot) => {
-                mmu_update(g, at, &[(self.above(level) << 12 | slot * 8, 0)])
+                mmu_update(g, at, &[(entry_at(self.above(level), slot), 0)])
             }
             Step::Touch(level, slot, write) => {
                 let low = (0..level).fold(0, |va, l| va | (self.pick(4) as u64) << (12 + 9 * l));
@@ -197,7 +202,7 @@ impl Fuzz {
                 let cmd = [0, 0, 2, 1][self.pick(4)];
                 let one = |f: &mut Fuzz| {
                     let data = f.data();
-                    (f.pool[data] << 12 | f.slot() * 8 | cmd, f.entry())
+                    (entry_at(f.pool[data], f.slot()) | cmd, f.entry())
                 };
                 let updates: Vec<_> = (0..n).map(|_| one(self)).collect();
                 mmu_update(g, at, &updates)
