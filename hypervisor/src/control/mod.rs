@@ -4,6 +4,9 @@
 //! else of it is looked at.
 #![allow(non_upper_case_globals, reason = "calls are named as in Xen's headers")]
 
+#[cfg(test)]
+mod tests;
+
 use crate::cx::Cx;
 use crate::fail::HyperResult;
 use crate::guest::GuestPtr;

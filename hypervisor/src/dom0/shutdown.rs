@@ -88,3 +88,30 @@ fn registers(hv: &Hypervisor, cpu: &mut Cpu) {
         say!(hv, "  {a:016x} {b:016x} {c:016x} {d:016x}");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::World;
+    use machine::arch::sim::PowerEvent;
+
+    fn end(reason: u32) -> (Option<PowerEvent>, bool) {
+        let world = World::new(1);
+        let dom = world.domain(0, true, 1);
+        let event = PowerEvent::of(|| {
+            world.on(&dom, 0, 0, |cx| shutdown(cx.hv, cx.cpu, reason));
+        });
+        let said = world.machine.take_console();
+        (event, said.contains("not rebooting"))
+    }
+
+    #[test]
+    fn each_reason_ends_the_machine_in_its_way() {
+        assert_eq!(end(SHUTDOWN_poweroff), (Some(PowerEvent::Halt), false));
+        assert_eq!(end(SHUTDOWN_reboot), (Some(PowerEvent::Reboot), false));
+        assert_eq!(end(SHUTDOWN_crash), (Some(PowerEvent::Halt), true));
+        assert_eq!(end(SHUTDOWN_watchdog), (Some(PowerEvent::Reboot), false));
+        assert_eq!(end(SHUTDOWN_soft_reset), (Some(PowerEvent::Reboot), false));
+        assert_eq!(end(99), (Some(PowerEvent::Halt), true));
+    }
+}

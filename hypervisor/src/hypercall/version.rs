@@ -150,3 +150,101 @@ fn sized(cx: &mut Cx, arg: u64, text: &str) -> HyperResult {
     cx.copy_out_bytes(ptr.add(1).cast(), text.as_bytes())?;
     Ok(length)
 }
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use super::*;
+    use crate::testing::{TestDomain, World, call as with_arg};
+    use std::string::String;
+
+    fn ask(world: &World, dom: &TestDomain, cmd: u32, arg: u64) -> HyperResult {
+        world.on(dom, 0, 0, |cx| call(cx, [cmd.into(), arg]))
+    }
+
+    fn text(dom: &TestDomain, offset: usize) -> String {
+        let mut bytes = [0; 64];
+        assert!(dom.data[0].read(offset, &mut bytes));
+        let end = bytes.iter().position(|&byte| byte == 0).unwrap();
+        String::from_utf8(bytes[..end].to_vec()).unwrap()
+    }
+
+    #[test]
+    fn numbers() {
+        let world = World::new(1);
+        let dom = world.domain(1, false, 1);
+        assert_eq!(ask(&world, &dom, XENVER_version, 0), Ok(0x4_0014));
+        assert_eq!(ask(&world, &dom, XENVER_pagesize, 0), Ok(4096));
+        assert_eq!(
+            ask(&world, &dom, XENVER_pagesize, 8),
+            Err(Errno::EINVAL.into())
+        );
+        assert_eq!(ask(&world, &dom, 99, 0), Err(Errno::ENOSYS.into()));
+        assert_eq!(
+            ask(&world, &dom, XENVER_extraversion, 0x66_6666_0000),
+            Err(Errno::EFAULT.into())
+        );
+    }
+
+    #[test]
+    fn strings_in_both_forms() {
+        let world = World::new(1);
+        let dom = world.domain(1, false, 1);
+        let va = dom.va(0, 0);
+        for (old, new, want) in [
+            (
+                XENVER_extraversion,
+                XENVER_extraversion2,
+                Some(EXTRA_VERSION),
+            ),
+            (
+                XENVER_capabilities,
+                XENVER_capabilities2,
+                Some(CAPABILITIES),
+            ),
+            (XENVER_changeset, XENVER_changeset2, Some(CHANGESET)),
+            (XENVER_commandline, XENVER_commandline2, Some(DENIED)),
+        ] {
+            assert_eq!(ask(&world, &dom, old, va), Ok(0));
+            assert_eq!(Some(text(&dom, 0).as_str()), want);
+            let length = ask(&world, &dom, new, 0).unwrap();
+            assert_eq!(length as usize, want.unwrap().len());
+            dom.data[0].clear();
+            assert_eq!(ask(&world, &dom, new, va), Err(Errno::EINVAL.into()));
+            dom.data[0].write(0, &(length as u32 - 1).to_le_bytes());
+            assert_eq!(ask(&world, &dom, new, va), Err(Errno::ENOBUFS.into()));
+            dom.data[0].write(0, &(length as u32).to_le_bytes());
+            assert_eq!(ask(&world, &dom, new, va), Ok(length));
+            assert_eq!(Some(text(&dom, 4).as_str()), want);
+        }
+    }
+
+    #[test]
+    fn features_by_domain() {
+        let world = World::new(1);
+        for (id, privileged) in [(0, true), (1, false)] {
+            let dom = world.domain(id, privileged, 1);
+            world.on(&dom, 0, 0, |cx| {
+                let mut info = FeatureInfo::default();
+                let ask = |cx: &mut Cx, arg| call(cx, [XENVER_get_features.into(), arg]);
+                assert_eq!(with_arg(cx, &mut info, ask), Ok(0));
+                assert_eq!(info.submap & !(1 << XENFEAT_dom0), PV_FEATURES);
+                assert_eq!(info.submap >> XENFEAT_dom0 & 1 == 1, privileged);
+                info.submap_idx = 1;
+                assert_eq!(with_arg(cx, &mut info, ask), Err(Errno::EINVAL.into()));
+                let mut place = PlatformParameters::default();
+                let ask = |cx: &mut Cx, arg| call(cx, [XENVER_platform_parameters.into(), arg]);
+                assert_eq!(with_arg(cx, &mut place, ask), Ok(0));
+                assert_eq!(place.virt_start, HYPERVISOR_VIRT_START);
+                let id = call(cx, [XENVER_build_id.into(), 0]);
+                let errno = if privileged {
+                    Errno::ENODATA
+                } else {
+                    Errno::EPERM
+                };
+                assert_eq!(id, Err(errno.into()));
+            });
+        }
+    }
+}
