@@ -21,6 +21,8 @@ mod ops;
 pub mod policy;
 mod poll;
 mod share;
+#[cfg(test)]
+mod tests;
 mod turn;
 mod vcpu;
 

@@ -62,8 +62,10 @@ impl Scheduler {
                     .waiting
                     .store(theirs.policy.waiting() as u32, Ordering::Release);
                 let slot = vcpu.sched.slot.load(Ordering::Relaxed);
-                // This CPU is the one that is told, and it is about to look.
-                let _ = mine.policy.wake(slot, now);
+                drop(theirs);
+                // This CPU looks next; another idle one may be told, and finds out.
+                let told = mine.policy.wake(slot, now);
+                group.tell(cpu, mine, told);
                 return true;
             }
         }

@@ -8,6 +8,8 @@ mod area;
 mod clock;
 mod heap;
 mod runstate;
+#[cfg(test)]
+mod tests;
 mod timers;
 mod vcpu_op;
 
