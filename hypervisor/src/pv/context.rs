@@ -102,6 +102,8 @@ fn set_registers(st: &mut VcpuState, ctx: &VcpuGuestContext) {
         rsp: u.rsp,
         ss: u.ss as u64 | 3,
     };
+    // The guest's own I/O privilege; the processor's stays zero.
+    st.iopl = (u.rflags >> 12 & 3) as u8;
     st.kernel_mode = ctx.flags & VGCF_in_kernel != 0;
     st.pv.selectors = [u.ds, u.es, u.fs, u.gs];
     st.pv.fs_base = ctx.fs_base;
