@@ -489,3 +489,22 @@ fn the_control_domain_gets_a_guests_grant_frames() {
         assert_eq!(ask(cx, 0, 1, LIST).0, fails(Errno::EPERM));
     });
 }
+
+#[test]
+fn dead_frames_are_found_under_other_locks() {
+    let (world, dom) = world();
+    let hv = world.hv;
+    dom.dom.pages.set_max(u64::MAX);
+    world.on(&dom, 0, 0, |cx| {
+        let mut last = None;
+        while let Ok(mfn) = alloc::alloc_domain_pages(hv, cx.cpu, cx.dom, 0, alloc::ANYWHERE) {
+            last = Some(mfn);
+        }
+        let page = hv.mem.get_page(last.unwrap(), dom.dom.owner()).unwrap();
+        drop(page.end_allocation());
+        drop(page);
+        // The grant table is locked while it gets its first page.
+        assert!(crate::grant::frame(hv, cx.cpu, cx.dom, 0, false).is_ok());
+        assert!(crate::grant::frame(hv, cx.cpu, cx.dom, 1, false).is_err());
+    });
+}
