@@ -19,6 +19,7 @@ use core::sync::atomic::Ordering;
 use machine::frame::HOST_SLOTS;
 use machine::{Cpu, CpuApi, Mfn, Page, PageType, TypeGet, TypePut};
 use xen_abi::Errno;
+use xen_abi::xen::DOMID_XEN;
 
 /// Result of page-table work.
 pub type TableResult<T> = Result<T, Fail>;
@@ -78,7 +79,7 @@ impl Tables<'_> {
         if !pte.allowed(1) {
             return Err(Errno::EINVAL.into());
         }
-        let page = match self.target(pte.mfn(), owner)? {
+        let page = match self.target(pte.mfn(), owner, pte.writable())? {
             Target::Io => return Ok(()),
             Target::Ram(page) => page,
         };
@@ -90,15 +91,20 @@ impl Tables<'_> {
     }
 
     #[inline]
-    fn target(&self, mfn: Mfn, owner: u32) -> TableResult<Target> {
+    fn target(&self, mfn: Mfn, owner: u32, writable: bool) -> TableResult<Target> {
         if let Some(page) = self.hv.mem.get_page(mfn, owner) {
             return Ok(Target::Ram(page));
         }
-        self.io_target(mfn)
+        self.io_target(mfn, owner, writable)
     }
 
     #[cold]
-    fn io_target(&self, mfn: Mfn) -> TableResult<Target> {
+    fn io_target(&self, mfn: Mfn, owner: u32, writable: bool) -> TableResult<Target> {
+        if owner == u32::from(DOMID_XEN) {
+            // Only the machine-to-phys table, and only to read it. It is never freed.
+            let shown = !writable && self.hv.mem.is_m2p_frame(mfn);
+            return if shown { Ok(Target::Io) } else { Err(Errno::EBUSY.into()) };
+        }
         let bits = self.cpu.cpuid(0x8000_0008, 0)[0] & 0xff;
         if self.hv.is_ram(mfn) {
             return Err(Errno::EBUSY.into());
@@ -128,7 +134,13 @@ impl Tables<'_> {
 
     /// Flushes the CPUs that may know the domain's translations from before `stamp`.
     fn flush_since(&mut self, stamp: u32) {
-        let mask = self.dom.dirty_cpus.load();
+        let mut mask = self.dom.dirty_cpus.load();
+        // The control domain may have had the frame mapped too.
+        if !self.dom.privileged
+            && let Some(control) = self.hv.domain(0)
+        {
+            mask = mask.union(&control.dirty_cpus.load());
+        }
         self.cpu.flush_since(&mask, stamp);
     }
 
@@ -181,7 +193,13 @@ impl Tables<'_> {
                 if flush {
                     self.flush_since(page.info().stamp());
                 }
-                self.validate(page, level, from)
+                // What was interrupted held the frame in place; now the caller does again.
+                let held = (from != 0)
+                    .then(|| Page::from_entry(self.hv.mem, page.mfn()))
+                    .flatten();
+                let result = self.validate(page, level, from);
+                drop(held);
+                result
             }
             // Another CPU is at it; the guest asks again, and interrupts come in between.
             TypeGet::Busy => Err(Fail::Restart),
@@ -203,8 +221,7 @@ impl Tables<'_> {
                 slot.store(new.0, Ordering::Relaxed);
             }
             if level > 1 && self.cpu.work_pending() {
-                page.type_partial(i as u32 + 1);
-                return Err(Fail::Restart);
+                return Err(self.interrupted(page, i as u32 + 1));
             }
         }
         if level == 4 {
@@ -218,14 +235,25 @@ impl Tables<'_> {
     fn validation_failed(&mut self, page: &Page, level: u8, done: u32, fail: Fail) -> Fail {
         if fail == Fail::Restart {
             // Interrupted below: this table goes on where it stands.
-            page.type_partial(done);
-            return fail;
+            return self.interrupted(page, done);
         }
         if let Err(rest) = self.devalidate(page.another(), level, done) {
             // The rest is put before the next operation; this one has failed all the same.
             self.leave(rest);
         }
         fail
+    }
+
+    /// Leaves a table whose first `done` entries hold what they name. It keeps a general
+    /// reference of its own, so that it is still there when somebody goes on with it.
+    fn interrupted(&mut self, page: &Page, done: u32) -> Fail {
+        if done == 0 {
+            page.type_cleared();
+        } else {
+            page.another().into_entry();
+            page.type_partial(done);
+        }
+        Fail::Restart
     }
 
     /// Gives a general and a type reference to a table back. `Restart` when its end was

@@ -28,7 +28,18 @@ pub fn set(
     ctx: &VcpuGuestContext,
 ) -> Result<(), Fail> {
     let bases = [ctx.fs_base, ctx.gs_base_kernel, ctx.gs_base_user];
-    if ctx.gdt_ents > 14 * PER_PAGE || !bases.into_iter().all(canonical) {
+    let addresses = [
+        ctx.user_regs.rip,
+        ctx.kernel_sp,
+        ctx.event_callback_eip,
+        ctx.failsafe_callback_eip,
+        ctx.syscall_callback_eip,
+    ];
+    let traps = ctx.trap_ctxt.iter().map(|trap| trap.address);
+    if ctx.gdt_ents > 14 * PER_PAGE
+        || ctx.ldt_ents > 8192
+        || !bases.into_iter().chain(addresses).chain(traps).all(canonical)
+    {
         return Err(Errno::EINVAL.into());
     }
     let mut tables = Tables { hv, cpu, dom, old: &mut st.old_tables };

@@ -198,6 +198,13 @@ impl Mem {
         self.0.m2p_extent(index)
     }
 
+    /// Whether `mfn` is a frame of the machine-to-phys table.
+    pub fn is_m2p_frame(self, mfn: Mfn) -> bool {
+        (0..)
+            .map_while(|index| self.m2p_extent(index))
+            .any(|first| (first.0..first.0 + 512).contains(&mfn.0))
+    }
+
     /// Entry `index` of the page table in `mfn`, if that is a validated table of type `t`.
     /// What is read may be old by the time it is used: it is a hint, to be checked again.
     #[inline]
