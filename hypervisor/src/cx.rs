@@ -49,8 +49,14 @@ impl Cx<'_> {
     /// Replaces the arguments of the call under way, for [`Fail::Restart`].
     pub fn set_args<const N: usize>(&mut self, args: [u64; N]) {
         let regs = self.cpu.regs_mut();
-        let slots =
-            [&mut regs.rdi, &mut regs.rsi, &mut regs.rdx, &mut regs.r10, &mut regs.r8, &mut regs.r9];
+        let slots = [
+            &mut regs.rdi,
+            &mut regs.rsi,
+            &mut regs.rdx,
+            &mut regs.r10,
+            &mut regs.r8,
+            &mut regs.r9,
+        ];
         for (slot, value) in slots.into_iter().zip(args) {
             *slot = value;
         }
@@ -59,7 +65,11 @@ impl Cx<'_> {
     /// `Err(Restart)` when a long operation should make room for other work.
     #[inline]
     pub fn check_restart(&self) -> Result<(), Fail> {
-        if self.cpu.work_pending() { Err(Fail::Restart) } else { Ok(()) }
+        if self.cpu.work_pending() {
+            Err(Fail::Restart)
+        } else {
+            Ok(())
+        }
     }
 
     /// Ends this vCPU's turn: another look is taken at what runs next.

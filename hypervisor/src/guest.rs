@@ -23,7 +23,10 @@ impl<T> Copy for GuestPtr<T> {}
 impl<T> GuestPtr<T> {
     /// What the guest says.
     pub const fn new(addr: u64) -> Self {
-        GuestPtr { addr, _of: PhantomData }
+        GuestPtr {
+            addr,
+            _of: PhantomData,
+        }
     }
 
     /// The address alleged.
@@ -38,7 +41,10 @@ impl<T> GuestPtr<T> {
 
     /// Element `index` on.
     pub const fn add(self, index: u64) -> Self {
-        GuestPtr::new(self.addr.wrapping_add(index.wrapping_mul(size_of::<T>() as u64)))
+        GuestPtr::new(
+            self.addr
+                .wrapping_add(index.wrapping_mul(size_of::<T>() as u64)),
+        )
     }
 
     /// The same address as an array of `U`.
@@ -66,16 +72,22 @@ impl Cx<'_> {
         ptr: GuestPtr<T>,
         value: &T,
     ) -> Result<(), Errno> {
-        self.cpu.put_guest(ptr.addr(), value).map_err(|_| Errno::EFAULT)
+        self.cpu
+            .put_guest(ptr.addr(), value)
+            .map_err(|_| Errno::EFAULT)
     }
 
     /// Copies bytes from the guest. Errors: `EFAULT`.
     pub fn copy_in_bytes(&mut self, ptr: GuestPtr<u8>, buf: &mut [u8]) -> Result<(), Errno> {
-        self.cpu.read_guest(ptr.addr(), buf).map_err(|_| Errno::EFAULT)
+        self.cpu
+            .read_guest(ptr.addr(), buf)
+            .map_err(|_| Errno::EFAULT)
     }
 
     /// Copies bytes to the guest. Errors: `EFAULT`.
     pub fn copy_out_bytes(&mut self, ptr: GuestPtr<u8>, buf: &[u8]) -> Result<(), Errno> {
-        self.cpu.write_guest(ptr.addr(), buf).map_err(|_| Errno::EFAULT)
+        self.cpu
+            .write_guest(ptr.addr(), buf)
+            .map_err(|_| Errno::EFAULT)
     }
 }

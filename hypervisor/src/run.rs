@@ -35,17 +35,35 @@ pub fn step(cpu: &mut Cpu, local: &mut Local, hv: &Hypervisor) {
 
 /// Runs one vCPU until it has to leave.
 fn run_vcpu(cpu: &mut Cpu, local: &mut Local, hv: &Hypervisor, vcpu: &Arc<Vcpu>) {
-    let Some(dom) = vcpu.domain.upgrade() else { return };
+    let Some(dom) = vcpu.domain.upgrade() else {
+        return;
+    };
     // Held by a tool that looks at the vCPU: it will be back in the queue at once.
-    let Some(mut state) = vcpu.state.try_lock() else { return };
+    let Some(mut state) = vcpu.state.try_lock() else {
+        return;
+    };
     let st = &mut *state;
     dom.dirty_cpus.set(cpu.id());
     if !pv::load(cpu, st) {
-        log!(hv, Error, "d{}v{} has no page table to run on", dom.id, vcpu.id);
+        log!(
+            hv,
+            Error,
+            "d{}v{} has no page table to run on",
+            dom.id,
+            vcpu.id
+        );
         hv.sched.set_online(cpu, &dom, vcpu, false);
         return;
     }
-    let mut cx = Cx { cpu, local, hv, dom: &dom, vcpu, st, live: true };
+    let mut cx = Cx {
+        cpu,
+        local,
+        hv,
+        dom: &dom,
+        vcpu,
+        st,
+        live: true,
+    };
     crate::time::enter(&mut cx);
     loop {
         while cx.live {

@@ -37,13 +37,23 @@ fn start(handover: &mut Handover) -> Result<&'static Hypervisor, String> {
         log!(hv, Warning, "{warning}");
     }
     x86_emulate::prime();
-    let line = handover.info.modules.first().map_or("", |module| module.command_line.as_str());
+    let line = handover
+        .info
+        .modules
+        .first()
+        .map_or("", |module| module.command_line.as_str());
     if handover.info.modules.is_empty() {
-        return Err(String::from("the boot loader passed no dom0 kernel as first module"));
+        return Err(String::from(
+            "the boot loader passed no dom0 kernel as first module",
+        ));
     }
     let (cpu, modules) = handover.cpu_and_modules();
     // The unpacked kernel needs far more than the heap has; most of it comes back below.
-    let scratch = hv.heap.lock().alloc(UNPACK_ORDER).map(machine::host_heap::lend);
+    let scratch = hv
+        .heap
+        .lock()
+        .alloc(UNPACK_ORDER)
+        .map(machine::host_heap::lend);
     dom0::build(hv, cpu, &options, modules.get(0), modules.get(1), line)
         .map_err(|error| alloc::format!("dom0 cannot be built: {error}"))?;
     if let Some((first, end)) = scratch.and_then(machine::host_heap::Loan::end) {

@@ -5,4 +5,3 @@
 #![deny(unsafe_code)]
 
 machine::entry_point!(hypervisor::start::main);
-

@@ -44,7 +44,9 @@ impl CpuMask {
 
     /// Whether a CPU is in it.
     pub fn contains(&self, cpu: u32) -> bool {
-        self.0.get(cpu as usize / 64).is_some_and(|word| word >> (cpu % 64) & 1 != 0)
+        self.0
+            .get(cpu as usize / 64)
+            .is_some_and(|word| word >> (cpu % 64) & 1 != 0)
     }
 
     /// Whether no CPU is in it.
@@ -122,13 +124,19 @@ impl AtomicCpuMask {
     /// The set as it is now.
     pub fn load(&self) -> CpuMask {
         let mut out = CpuMask::EMPTY;
-        out.0.iter_mut().zip(&self.0).for_each(|(o, w)| *o = w.load(Ordering::SeqCst));
+        out.0
+            .iter_mut()
+            .zip(&self.0)
+            .for_each(|(o, w)| *o = w.load(Ordering::SeqCst));
         out
     }
 
     /// Replaces the set.
     pub fn store(&self, mask: &CpuMask) {
-        self.0.iter().zip(mask.0).for_each(|(w, m)| w.store(m, Ordering::SeqCst));
+        self.0
+            .iter()
+            .zip(mask.0)
+            .for_each(|(w, m)| w.store(m, Ordering::SeqCst));
     }
 
     /// Whether no CPU is in it.

@@ -31,7 +31,11 @@ pub struct Block {
 impl Heap {
     /// A heap without frames.
     pub fn new(mem: Mem) -> Heap {
-        Heap { mem, lists: [const { PageList::new() }; MAX_ORDER as usize + 1], free: 0 }
+        Heap {
+            mem,
+            lists: [const { PageList::new() }; MAX_ORDER as usize + 1],
+            free: 0,
+        }
     }
 
     /// Frames that are free.
@@ -43,7 +47,11 @@ impl Heap {
     pub fn add_range(&mut self, start: Mfn, end: Mfn) {
         let mut at = start.0;
         while at < end.0 {
-            let align = if at == 0 { MAX_ORDER } else { at.trailing_zeros() };
+            let align = if at == 0 {
+                MAX_ORDER
+            } else {
+                at.trailing_zeros()
+            };
             let mut order = align.min(MAX_ORDER);
             while at + (1 << order) > end.0 {
                 order -= 1;
@@ -60,9 +68,12 @@ impl Heap {
     }
 
     fn insert(&mut self, mfn: Mfn, order: u32) {
-        let Some(info) = self.mem.frame(mfn) else { return };
+        let Some(info) = self.mem.frame(mfn) else {
+            return;
+        };
         let dirty = info.state.load(Relaxed) & DIRTY;
-        info.state.store(dirty | FREE | (order as u64) << ORDER_SHIFT, Relaxed);
+        info.state
+            .store(dirty | FREE | (order as u64) << ORDER_SHIFT, Relaxed);
         if let Some(list) = self.lists.get_mut(order as usize) {
             list.push_front(self.mem, mfn);
             self.free += 1 << order;
@@ -70,8 +81,7 @@ impl Heap {
     }
 
     fn take(&mut self, mfn: Mfn, order: u32) {
-        if let (Some(info), Some(list)) =
-            (self.mem.frame(mfn), self.lists.get_mut(order as usize))
+        if let (Some(info), Some(list)) = (self.mem.frame(mfn), self.lists.get_mut(order as usize))
         {
             list.remove(self.mem, mfn);
             info.state.fetch_and(DIRTY, Relaxed);
@@ -100,7 +110,11 @@ impl Heap {
                 info.state.store(dirty | 1, Relaxed);
             }
         }
-        Some(Block { mem: self.mem, first: mfn, order })
+        Some(Block {
+            mem: self.mem,
+            first: mfn,
+            order,
+        })
     }
 
     fn find(&self, order: u32, limit: u64) -> Option<(Mfn, u32)> {
@@ -110,7 +124,11 @@ impl Heap {
             // With a limit the list is searched, but not for ever.
             for _ in 0..4096 {
                 let Some(mfn) = at else { break };
-                if mfn.0.checked_add(1 << order).is_some_and(|end| end <= limit) {
+                if mfn
+                    .0
+                    .checked_add(1 << order)
+                    .is_some_and(|end| end <= limit)
+                {
                     return Some((mfn, have));
                 }
                 at = list.next(self.mem, mfn);
@@ -121,7 +139,9 @@ impl Heap {
 
     /// Takes back a frame whose last reference went (see [`Mem::take_dead`]).
     pub fn free(&mut self, mfn: Mfn) {
-        let Some(info) = self.mem.frame(mfn) else { return };
+        let Some(info) = self.mem.frame(mfn) else {
+            return;
+        };
         info.set_owner(crate::frame::NO_OWNER);
         info.state.store(DIRTY, Relaxed);
         let mut mfn = mfn;

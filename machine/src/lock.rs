@@ -30,7 +30,11 @@ pub struct Guard<'a, T: ?Sized> {
 impl<T> Lock<T> {
     /// A free lock. `level` is its place in the order: see the hypervisor's `locks` module.
     pub const fn new(level: u8, data: T) -> Lock<T> {
-        Lock { held: AtomicBool::new(false), level, data: UnsafeCell::new(data) }
+        Lock {
+            held: AtomicBool::new(false),
+            level,
+            data: UnsafeCell::new(data),
+        }
     }
 }
 
@@ -83,7 +87,11 @@ pub fn lock_pair<'a, T>(a: &'a Lock<T>, b: &'a Lock<T>) -> (Guard<'a, T>, Option
         }
         crate::arch::imp::relax();
     };
-    if swapped { (g2, Some(g1)) } else { (g1, Some(g2)) }
+    if swapped {
+        (g2, Some(g1))
+    } else {
+        (g1, Some(g2))
+    }
 }
 
 impl<T: ?Sized> Deref for Guard<'_, T> {

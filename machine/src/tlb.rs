@@ -82,7 +82,11 @@ impl TlbState {
             return;
         }
         let what = self.what.load(Ordering::Acquire);
-        flush(if what == u64::MAX { Flush::All } else { Flush::Page(what) });
+        flush(if what == u64::MAX {
+            Flush::All
+        } else {
+            Flush::Page(what)
+        });
         self.targets.clear(cpu);
     }
 

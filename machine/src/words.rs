@@ -42,15 +42,21 @@ pub(crate) fn copy_page(dst: &[AtomicU64; 512], src: &[AtomicU64; 512]) {
 
 /// Copies `data` to byte `offset`; nothing is written when it does not fit.
 pub(crate) fn write(words: &[AtomicU64; 512], offset: usize, data: &[u8]) -> bool {
-    let Some(end) = offset.checked_add(data.len()) else { return false };
+    let Some(end) = offset.checked_add(data.len()) else {
+        return false;
+    };
     if offset.is_multiple_of(8) && data.len().is_multiple_of(8) {
-        let Some(slots) = words.get(offset / 8..end / 8) else { return false };
+        let Some(slots) = words.get(offset / 8..end / 8) else {
+            return false;
+        };
         for (slot, chunk) in slots.iter().zip(data.as_chunks::<8>().0) {
             slot.store(u64::from_ne_bytes(*chunk), Ordering::Relaxed);
         }
         return true;
     }
-    let Some(slots) = as_bytes(words).get(offset..end) else { return false };
+    let Some(slots) = as_bytes(words).get(offset..end) else {
+        return false;
+    };
     for (slot, byte) in slots.iter().zip(data) {
         slot.store(*byte, Ordering::Relaxed);
     }
@@ -59,15 +65,21 @@ pub(crate) fn write(words: &[AtomicU64; 512], offset: usize, data: &[u8]) -> boo
 
 /// Copies from byte `offset` into `data`; nothing is read when it does not fit.
 pub(crate) fn read(words: &[AtomicU64; 512], offset: usize, data: &mut [u8]) -> bool {
-    let Some(end) = offset.checked_add(data.len()) else { return false };
+    let Some(end) = offset.checked_add(data.len()) else {
+        return false;
+    };
     if offset.is_multiple_of(8) && data.len().is_multiple_of(8) {
-        let Some(slots) = words.get(offset / 8..end / 8) else { return false };
+        let Some(slots) = words.get(offset / 8..end / 8) else {
+            return false;
+        };
         for (slot, chunk) in slots.iter().zip(data.as_chunks_mut::<8>().0) {
             *chunk = slot.load(Ordering::Relaxed).to_ne_bytes();
         }
         return true;
     }
-    let Some(slots) = as_bytes(words).get(offset..end) else { return false };
+    let Some(slots) = as_bytes(words).get(offset..end) else {
+        return false;
+    };
     for (slot, byte) in slots.iter().zip(data) {
         *byte = slot.load(Ordering::Relaxed);
     }

@@ -44,9 +44,7 @@ impl core::fmt::Display for BuildError {
             BuildError::NotForXen => {
                 f.write_str("the kernel has no Xen ELF notes: is CONFIG_XEN_PV off in it?")
             }
-            BuildError::Layout => {
-                f.write_str("the kernel and initrd do not fit: raise dom0_mem")
-            }
+            BuildError::Layout => f.write_str("the kernel and initrd do not fit: raise dom0_mem"),
             BuildError::Step(what, errno) => write!(f, "{what} failed: {errno}"),
         }
     }
@@ -86,40 +84,74 @@ pub fn build(
 ) -> Result<Arc<Domain>, BuildError> {
     let elf = loader::kernel(kernel, MAX_KERNEL).map_err(BuildError::Kernel)?;
     let image = Image::parse(&elf).map_err(BuildError::Kernel)?;
-    let notes = Notes::parse(&image).map_err(BuildError::Kernel)?.ok_or(BuildError::NotForXen)?;
+    let notes = Notes::parse(&image)
+        .map_err(BuildError::Kernel)?
+        .ok_or(BuildError::NotForXen)?;
     let place = Placement::new(&image, &notes).map_err(BuildError::Kernel)?;
     let pages = initial_pages(hv, options);
-    let layout = Layout::new(&place, &notes, initrd.len() as u64, pages)
-        .ok_or(BuildError::Layout)?;
+    let layout =
+        Layout::new(&place, &notes, initrd.len() as u64, pages).ok_or(BuildError::Layout)?;
     let max_pages = match options.dom0_mem.max {
         Some(max) => (max.resolve(hv.total_pages << 12) >> 12).max(pages),
         None => u64::from(u32::MAX),
     };
     let vcpus = options.dom0_max_vcpus.resolve(hv.cpus).min(MAX_VCPUS);
-    log!(hv, Info, "Dom0 kernel: {} {}, entry {:#x}, {} pages, {} vCPUs",
-        notes.guest_os, notes.guest_version, place.entry, pages, vcpus);
+    log!(
+        hv,
+        Info,
+        "Dom0 kernel: {} {}, entry {:#x}, {} pages, {} vCPUs",
+        notes.guest_os,
+        notes.guest_version,
+        place.entry,
+        pages,
+        vcpus
+    );
     let dom = step("creating dom0", create(hv, vcpus, max_pages))?;
-    let frames = step("allocating dom0's memory", Frames::allocate(hv, &dom, pages))?;
-    step("loading the kernel", load_image(hv, &dom, &frames, &image, &place, &layout))?;
-    step("loading the initrd", copy(hv, &dom, &frames, layout.initrd_pfn, initrd))?;
-    step("the hypercall page", hypercall_page(hv, &dom, &frames, &notes, &layout))?;
+    let frames = step(
+        "allocating dom0's memory",
+        Frames::allocate(hv, &dom, pages),
+    )?;
+    step(
+        "loading the kernel",
+        load_image(hv, &dom, &frames, &image, &place, &layout),
+    )?;
+    step(
+        "loading the initrd",
+        copy(hv, &dom, &frames, layout.initrd_pfn, initrd),
+    )?;
+    step(
+        "the hypercall page",
+        hypercall_page(hv, &dom, &frames, &notes, &layout),
+    )?;
     step("the frame list", write_p2m(hv, &dom, &frames, &layout))?;
     let info = start_info(&dom, &layout, &notes, pages, command_line);
     let at = layout.pfn(layout.start_info);
-    step("the start-of-day page", copy(hv, &dom, &frames, at, &[0; 4096]))?;
-    step("the start-of-day page", copy(hv, &dom, &frames, at, info.as_bytes()))?;
+    step(
+        "the start-of-day page",
+        copy(hv, &dom, &frames, at, &[0; 4096]),
+    )?;
+    step(
+        "the start-of-day page",
+        copy(hv, &dom, &frames, at, info.as_bytes()),
+    )?;
     step("the first page tables", map(hv, &dom, &frames, &layout))?;
     let root = frames
         .page(hv, &dom, layout.pfn(layout.tables))
         .ok_or(BuildError::Step("the root table", Errno::EINVAL))?;
     let ctx = first_context(&place, &layout, root.mfn().addr());
-    step("validating the first page tables", start(hv, cpu, &dom, &ctx))?;
+    step(
+        "validating the first page tables",
+        start(hv, cpu, &dom, &ctx),
+    )?;
     debug_assert!(root.info().is_validated(PageType::L4));
     Ok(dom)
 }
 
 fn create(hv: &Hypervisor, vcpus: u32, max_pages: u64) -> Result<Arc<Domain>, Errno> {
-    let shared = hv.alloc_block(0).and_then(|b| b.into_page(true)).ok_or(Errno::ENOMEM)?;
+    let shared = hv
+        .alloc_block(0)
+        .and_then(|b| b.into_page(true))
+        .ok_or(Errno::ENOMEM)?;
     // The guest maps it by its frame number: it is the domain's, but not in its allocation.
     shared.clear();
     shared.info().set_owner(0);
@@ -194,7 +226,9 @@ fn hypercall_page(
     notes: &Notes,
     layout: &Layout,
 ) -> Result<(), Errno> {
-    let Some(va) = notes.hypercall_page else { return Ok(()) };
+    let Some(va) = notes.hypercall_page else {
+        return Ok(());
+    };
     let page = frames.page(hv, dom, layout.pfn(va)).ok_or(Errno::EINVAL)?;
     super::fill_hypercall_page(&page);
     Ok(())
@@ -203,7 +237,9 @@ fn hypercall_page(
 fn write_p2m(hv: &Hypervisor, dom: &Domain, frames: &Frames, layout: &Layout) -> Result<(), Errno> {
     let mut mfns = frames.mfns();
     for i in 0..layout.p2m_frames {
-        let page = frames.page(hv, dom, layout.p2m_pfn + i).ok_or(Errno::EINVAL)?;
+        let page = frames
+            .page(hv, dom, layout.p2m_pfn + i)
+            .ok_or(Errno::EINVAL)?;
         for slot in page.words() {
             let mfn = mfns.next().unwrap_or(u64::MAX);
             slot.store(mfn, core::sync::atomic::Ordering::Relaxed);
@@ -299,7 +335,12 @@ fn start(
     // The kernel's own root is pinned for it, as it expects.
     let root = state.root.as_ref().map(|root| root.another());
     if let Some(root) = root {
-        let mut tables = Tables { hv, cpu, dom, old: &mut state.old_tables };
+        let mut tables = Tables {
+            hv,
+            cpu,
+            dom,
+            old: &mut state.old_tables,
+        };
         match tables.get_table(&root, 4) {
             Ok(()) if root.set_pinned() => {
                 root.into_entry();

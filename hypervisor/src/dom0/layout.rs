@@ -53,7 +53,11 @@ fn pages(bytes: u64) -> u64 {
 
 /// Tables of one level that cover `start` to `end`, when each covers `span`.
 fn tables_of(start: u64, end: u64, span: u64) -> u64 {
-    if end <= start { 0 } else { (end - 1) / span - start / span + 1 }
+    if end <= start {
+        0
+    } else {
+        (end - 1) / span - start / span + 1
+    }
 }
 
 /// Tables of levels 1 to 3 for a range.
@@ -64,12 +68,7 @@ fn table_frames(start: u64, end: u64) -> u64 {
 impl Layout {
     /// Lays out a kernel, an initrd of `initrd_len` bytes and a domain of `nr_pages`. `None`
     /// when addresses run over or the domain is too small.
-    pub fn new(
-        place: &Placement,
-        notes: &Notes,
-        initrd_len: u64,
-        nr_pages: u64,
-    ) -> Option<Layout> {
+    pub fn new(place: &Placement, notes: &Notes, initrd_len: u64, nr_pages: u64) -> Option<Layout> {
         let base = place.base & !(PAGE - 1);
         let mut at = place.end.checked_next_multiple_of(PAGE)?;
         let pfn = |va: u64| (va - base) / PAGE;
@@ -94,7 +93,9 @@ impl Layout {
         let mut table_count = 1;
         let (stack, end) = loop {
             let stack = tables.checked_add(table_count * PAGE)?;
-            let end = stack.checked_add(PAGE + (512 << 10))?.checked_next_multiple_of(4 << 20);
+            let end = stack
+                .checked_add(PAGE + (512 << 10))?
+                .checked_next_multiple_of(4 << 20);
             // A kernel at the top of the address space may end exactly at its end.
             let end = end?;
             let need = 1 + table_frames(base, end);

@@ -42,7 +42,11 @@ impl Frames {
                         hv.mem.set_m2p(page.mfn(), frames.total + i as u64);
                         dom.pages.assign(hv.mem, dom.owner(), page);
                     }
-                    frames.extents.push(Extent { pfn: frames.total, mfn: first, len });
+                    frames.extents.push(Extent {
+                        pfn: frames.total,
+                        mfn: first,
+                        len,
+                    });
                     frames.total += len;
                 }
                 None if order > 0 => order -= 1,
@@ -54,7 +58,10 @@ impl Frames {
 
     /// The machine frame of `pfn`.
     pub fn mfn(&self, pfn: u64) -> Option<Mfn> {
-        let at = self.extents.partition_point(|e| e.pfn <= pfn).checked_sub(1)?;
+        let at = self
+            .extents
+            .partition_point(|e| e.pfn <= pfn)
+            .checked_sub(1)?;
         let extent = self.extents.get(at)?;
         let offset = pfn - extent.pfn;
         (offset < extent.len).then_some(Mfn(extent.mfn + offset))

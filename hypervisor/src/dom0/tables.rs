@@ -36,7 +36,14 @@ impl<'a> Builder<'a> {
         let root = frames.page(hv, dom, pfn).ok_or(Errno::ENOMEM)?;
         root.clear();
         let end_pfn = pfn + layout.table_frames;
-        Ok(Builder { hv, dom, frames, root, next_pfn: pfn + 1, end_pfn })
+        Ok(Builder {
+            hv,
+            dom,
+            frames,
+            root,
+            next_pfn: pfn + 1,
+            end_pfn,
+        })
     }
 
     /// Uses other frames for the tables from now on.
@@ -49,7 +56,10 @@ impl<'a> Builder<'a> {
         if self.next_pfn >= self.end_pfn {
             return Err(Errno::ENOMEM);
         }
-        let page = self.frames.page(self.hv, self.dom, self.next_pfn).ok_or(Errno::ENOMEM)?;
+        let page = self
+            .frames
+            .page(self.hv, self.dom, self.next_pfn)
+            .ok_or(Errno::ENOMEM)?;
         self.next_pfn += 1;
         page.clear();
         Ok(page)
@@ -59,10 +69,16 @@ impl<'a> Builder<'a> {
         let mut table = self.root.another();
         for level in (1..4).rev() {
             let index = (va >> (12 + 9 * level)) as usize & 511;
-            let entry = table.words().get(index).map_or(0, |slot| slot.load(Relaxed));
+            let entry = table
+                .words()
+                .get(index)
+                .map_or(0, |slot| slot.load(Relaxed));
             let below = if entry & P != 0 {
                 let mfn = crate::mem::pte::Pte(entry).mfn();
-                self.hv.mem.get_page(mfn, self.dom.owner()).ok_or(Errno::EINVAL)?
+                self.hv
+                    .mem
+                    .get_page(mfn, self.dom.owner())
+                    .ok_or(Errno::EINVAL)?
             } else {
                 let page = self.new_table()?;
                 if let Some(slot) = table.words().get(index) {
@@ -94,7 +110,11 @@ impl<'a> Builder<'a> {
                 }
                 let here = pfn + done;
                 let mfn = self.frames.mfn(here).ok_or(Errno::EINVAL)?;
-                let flags = if read_only.contains(&here) { MEMORY & !RW } else { MEMORY };
+                let flags = if read_only.contains(&here) {
+                    MEMORY & !RW
+                } else {
+                    MEMORY
+                };
                 slot.store(mfn.addr() | flags, Relaxed);
                 done += 1;
             }

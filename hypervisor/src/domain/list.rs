@@ -15,7 +15,9 @@ pub struct DomainList {
 
 impl Default for DomainList {
     fn default() -> Self {
-        DomainList { list: Lock::new(locks::DOMAIN_LIST, BTreeMap::new()) }
+        DomainList {
+            list: Lock::new(locks::DOMAIN_LIST, BTreeMap::new()),
+        }
     }
 }
 
@@ -48,13 +50,19 @@ impl DomainList {
 
     /// The first domain with an id of at least `from`, dying or not.
     pub fn from(&self, from: DomId) -> Option<Arc<Domain>> {
-        self.list.lock().range(from..).next().map(|(_, dom)| dom.clone())
+        self.list
+            .lock()
+            .range(from..)
+            .next()
+            .map(|(_, dom)| dom.clone())
     }
 
     /// The first unused id from `hint` on, below the reserved ones.
     pub fn free_id(&self, hint: DomId) -> Option<DomId> {
         let list = self.list.lock();
         let first = xen_abi::xen::DOMID_FIRST_RESERVED;
-        (hint.max(1)..first).chain(1..hint.max(1)).find(|id| !list.contains_key(id))
+        (hint.max(1)..first)
+            .chain(1..hint.max(1))
+            .find(|id| !list.contains_key(id))
     }
 }

@@ -80,7 +80,9 @@ impl Domain {
         shared_info: Page,
     ) -> Result<Arc<Domain>, Errno> {
         let mut vcpus = Vec::new();
-        vcpus.try_reserve_exact(max_vcpus as usize).map_err(|_| Errno::ENOMEM)?;
+        vcpus
+            .try_reserve_exact(max_vcpus as usize)
+            .map_err(|_| Errno::ENOMEM)?;
         vcpus.resize_with(max_vcpus as usize, Once::new);
         // Events are masked until each vCPU's kernel is ready for them.
         for vcpu in 0..xen_abi::xen::XEN_LEGACY_MAX_VCPUS as usize {
@@ -136,6 +138,10 @@ impl Domain {
 
     /// `EPERM` unless it is the control domain.
     pub fn require_privilege(&self) -> Result<(), Fail> {
-        if self.privileged { Ok(()) } else { Err(Errno::EPERM.into()) }
+        if self.privileged {
+            Ok(())
+        } else {
+            Err(Errno::EPERM.into())
+        }
     }
 }

@@ -226,7 +226,10 @@ impl Vcpu {
     /// Sets or clears the guest's mask of event upcalls.
     #[inline]
     pub fn set_upcall_mask(&self, masked: bool) {
-        if let Some(mask) = self.info().and_then(|info| info.byte(VCPU_INFO_UPCALL_MASK)) {
+        if let Some(mask) = self
+            .info()
+            .and_then(|info| info.byte(VCPU_INFO_UPCALL_MASK))
+        {
             mask.store(masked as u8, Ordering::Relaxed);
         }
     }

@@ -85,7 +85,10 @@ hypercalls! {
 
 /// The name of call `nr`, for traces.
 pub fn name(nr: u64) -> &'static str {
-    TABLE.iter().find(|row| row.nr as u64 == nr).map_or("?", |row| row.name)
+    TABLE
+        .iter()
+        .find(|row| row.nr as u64 == nr)
+        .map_or("?", |row| row.name)
 }
 
 /// SYSCALL's length: to execute it again, the instruction pointer goes back by this.

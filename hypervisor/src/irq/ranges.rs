@@ -44,7 +44,9 @@ impl RangeSet {
             Some((_, end)) => end.checked_add(1)?,
             None => first,
         };
-        let end = rest.peek().map_or(last, |&(next, _)| last.min(next.saturating_sub(1)));
+        let end = rest
+            .peek()
+            .map_or(last, |&(next, _)| last.min(next.saturating_sub(1)));
         (start <= end).then_some((start, end))
     }
 

@@ -5,9 +5,7 @@ use crate::fail::Fail;
 use crate::guest::GuestPtr;
 use machine::{CpuApi, CpuMask, Flush};
 use xen_abi::Errno;
-use xen_abi::mmu::{
-    UVMF_ALL, UVMF_FLUSHTYPE_MASK, UVMF_INVLPG, UVMF_TLB_FLUSH,
-};
+use xen_abi::mmu::{UVMF_ALL, UVMF_FLUSHTYPE_MASK, UVMF_INVLPG, UVMF_TLB_FLUSH};
 
 /// The CPUs on which the vCPUs of a guest's bitmap run just now. Errors: `EFAULT`.
 pub fn vcpu_mask(cx: &mut Cx, bitmap: GuestPtr<u8>) -> Result<CpuMask, Errno> {

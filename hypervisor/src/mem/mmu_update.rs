@@ -74,7 +74,10 @@ fn restart_unless_done(cx: &mut Cx, args: [u64; 4]) -> Result<(), Fail> {
 fn owners(cx: &Cx, foreign: u32) -> Result<Owners, Fail> {
     let own = cx.dom.owner();
     let (frames, tables) = (foreign as u16, (foreign >> 16) as u16);
-    let mut owners = Owners { frames: own, tables: own };
+    let mut owners = Owners {
+        frames: own,
+        tables: own,
+    };
     if tables != 0 && tables - 1 != cx.dom.id && tables - 1 != DOMID_SELF {
         cx.dom.require_privilege()?;
         let dom = cx.hv.domain(tables - 1).ok_or(Errno::ESRCH)?;
@@ -84,9 +87,7 @@ fn owners(cx: &Cx, foreign: u32) -> Result<Owners, Fail> {
         cx.dom.require_privilege().map_err(|_| Errno::EPERM)?;
         owners.frames = match frames {
             DOMID_IO | DOMID_XEN => frames as u32,
-            _ if frames < DOMID_FIRST_RESERVED => {
-                cx.hv.domain(frames).ok_or(Errno::ESRCH)?.owner()
-            }
+            _ if frames < DOMID_FIRST_RESERVED => cx.hv.domain(frames).ok_or(Errno::ESRCH)?.owner(),
             _ => return Err(Errno::ESRCH.into()),
         };
     }
@@ -150,7 +151,9 @@ fn one(
     let index = (update.ptr & 0xff8) as usize / 8;
     let (kind, _) = table.info().page_type();
     match kind {
-        PageType::L1 => cx.tables().set_l1(table, index, Pte(update.val), how, owners.frames),
+        PageType::L1 => cx
+            .tables()
+            .set_l1(table, index, Pte(update.val), how, owners.frames),
         PageType::L2 | PageType::L3 | PageType::L4 => {
             let mut tables = cx.tables();
             tables.finish_old()?;

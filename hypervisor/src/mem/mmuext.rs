@@ -113,7 +113,10 @@ fn one(cx: &mut Cx, op: &MmuextOp, owner: u32) -> Result<(), Fail> {
 }
 
 fn page(cx: &Cx, mfn: u64, owner: u32) -> Result<Page, Fail> {
-    cx.hv.mem.get_page(Mfn(mfn), owner).ok_or(Fail::Errno(Errno::EINVAL))
+    cx.hv
+        .mem
+        .get_page(Mfn(mfn), owner)
+        .ok_or(Fail::Errno(Errno::EINVAL))
 }
 
 fn pin(cx: &mut Cx, mfn: u64, owner: u32, level: u8) -> Result<(), Fail> {
@@ -186,7 +189,12 @@ pub fn new_root(cx: &mut Cx, mfn: u64) -> Result<(), Fail> {
 }
 
 fn new_user_root(cx: &mut Cx, mfn: u64) -> Result<(), Fail> {
-    if cx.st.user_root.as_ref().is_some_and(|root| root.mfn().0 == mfn) {
+    if cx
+        .st
+        .user_root
+        .as_ref()
+        .is_some_and(|root| root.mfn().0 == mfn)
+    {
         return Ok(());
     }
     let new = if mfn == 0 {
@@ -214,7 +222,11 @@ fn flush_cache(cx: &mut Cx) -> Result<(), Fail> {
 
 /// Here a frame that is something else is `EINVAL`.
 fn not_writable(fail: Fail) -> Fail {
-    if fail == Fail::Restart { fail } else { Errno::EINVAL.into() }
+    if fail == Fail::Restart {
+        fail
+    } else {
+        Errno::EINVAL.into()
+    }
 }
 
 fn clear_page(cx: &mut Cx, mfn: u64) -> Result<(), Fail> {

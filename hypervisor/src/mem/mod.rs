@@ -3,9 +3,9 @@
 pub mod alloc;
 mod flush;
 pub mod memory_op;
-mod modify;
 pub mod mmu_update;
 pub mod mmuext;
+mod modify;
 pub mod pte;
 mod tables;
 pub mod update_va;

@@ -3,8 +3,8 @@
 use super::pte::{A, ADDR, D, P, Pte, RW};
 use super::tables::{TableResult, Tables};
 use core::sync::atomic::{AtomicU64, Ordering};
-use machine::{Page, PageType};
 use machine::frame::HOST_SLOTS;
+use machine::{Page, PageType};
 use xen_abi::Errno;
 
 /// How an entry is written.
@@ -73,7 +73,9 @@ impl Tables<'_> {
         owner: u32,
     ) -> TableResult<()> {
         let lock = TableLock::take(table);
-        let Some(slot) = table.words().get(index) else { return Err(Errno::EINVAL.into()) };
+        let Some(slot) = table.words().get(index) else {
+            return Err(Errno::EINVAL.into());
+        };
         if !table.info().is_validated(PageType::L1) {
             return Err(Errno::EINVAL.into());
         }
@@ -113,16 +115,19 @@ impl Tables<'_> {
         new: Pte,
         how: Write,
     ) -> TableResult<()> {
-        let Some(kind) = PageType::table(level) else { return Err(Errno::EINVAL.into()) };
+        let Some(kind) = PageType::table(level) else {
+            return Err(Errno::EINVAL.into());
+        };
         if level == 4 && HOST_SLOTS.contains(&index) {
             return Err(Errno::EINVAL.into());
         }
-        let Some(slot) = table.words().get(index) else { return Err(Errno::EINVAL.into()) };
+        let Some(slot) = table.words().get(index) else {
+            return Err(Errno::EINVAL.into());
+        };
         // The new table is validated before the lock is taken, which may be long.
         let old = Pte(slot.load(Ordering::Relaxed));
-        let same = |old: Pte| {
-            old.present() && (old.0 ^ new.0) & (ADDR | P) == 0 && new.allowed(level)
-        };
+        let same =
+            |old: Pte| old.present() && (old.0 ^ new.0) & (ADDR | P) == 0 && new.allowed(level);
         let held = !same(old);
         if held {
             self.get_upper(new, level)?;

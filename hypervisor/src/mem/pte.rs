@@ -37,7 +37,8 @@ pub const NX: u64 = 1 << 63;
 pub const ADDR: u64 = 0x000f_ffff_ffff_f000;
 
 /// Bits that an entry of level 1 may have.
-const L1_ALLOWED: u64 = P | RW | US | PWT | PCD | A | D | PAT_PSE | G | AVAIL | AVAIL_HIGH | NX | ADDR;
+const L1_ALLOWED: u64 =
+    P | RW | US | PWT | PCD | A | D | PAT_PSE | G | AVAIL | AVAIL_HIGH | NX | ADDR;
 /// Bits that an entry of a higher level may have. Superpages are refused.
 const TABLE_ALLOWED: u64 = P | RW | US | PWT | PCD | A | D | AVAIL | AVAIL_HIGH | NX | ADDR;
 
@@ -63,7 +64,11 @@ impl Pte {
     /// Whether a guest may have it at `level`, as far as its flags go.
     #[inline(always)]
     pub fn allowed(self, level: u8) -> bool {
-        let allowed = if level == 1 { L1_ALLOWED } else { TABLE_ALLOWED };
+        let allowed = if level == 1 {
+            L1_ALLOWED
+        } else {
+            TABLE_ALLOWED
+        };
         self.0 & !allowed == 0
     }
 

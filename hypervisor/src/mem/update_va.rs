@@ -38,9 +38,14 @@ pub fn update(cx: &mut Cx, va: u64, pte: Pte, flags: u64, owner: u32) -> HyperRe
     }
     let root = cx.st.root.as_ref().map(|root| root.mfn());
     let mem = cx.hv.mem;
-    let l1 = root.and_then(|root| find_l1(mem, root, va)).ok_or(Fail::Errno(Errno::EINVAL))?;
-    let table = mem.get_page(l1, cx.dom.owner()).ok_or(Fail::Errno(Errno::EINVAL))?;
-    cx.tables().set_l1(&table, (va >> 12) as usize & 511, pte, Write::Plain, owner)?;
+    let l1 = root
+        .and_then(|root| find_l1(mem, root, va))
+        .ok_or(Fail::Errno(Errno::EINVAL))?;
+    let table = mem
+        .get_page(l1, cx.dom.owner())
+        .ok_or(Fail::Errno(Errno::EINVAL))?;
+    cx.tables()
+        .set_l1(&table, (va >> 12) as usize & 511, pte, Write::Plain, owner)?;
     drop(table);
     flush::after_update(cx, va, flags)?;
     Ok(0)

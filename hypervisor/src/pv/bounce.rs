@@ -35,7 +35,11 @@ pub fn bounce(cx: &mut Cx, handler: Handler, error: Option<u32>) {
     }
     let masked = cx.vcpu.upcall_masked();
     let regs = cx.cpu.regs();
-    let top = if was_kernel { regs.rsp } else { cx.st.kernel_sp };
+    let top = if was_kernel {
+        regs.rsp
+    } else {
+        cx.st.kernel_sp
+    };
     let ring = if was_kernel { regs.cs & !3 } else { regs.cs };
     let cs = ring & 0xffff | (masked as u64) << 32;
     let mut flags = regs.rflags & !(rflags::IF | rflags::IOPL);
@@ -50,11 +54,18 @@ pub fn bounce(cx: &mut Cx, handler: Handler, error: Option<u32>) {
     let (sp, written) = match error {
         None => {
             let sp = top.wrapping_sub(56);
-            (sp, cx.cpu.put_guest(sp, &[rcx, r11, rip, cs, flags, rsp, ss]))
+            (
+                sp,
+                cx.cpu.put_guest(sp, &[rcx, r11, rip, cs, flags, rsp, ss]),
+            )
         }
         Some(error) => {
             let sp = top.wrapping_sub(64);
-            (sp, cx.cpu.put_guest(sp, &[rcx, r11, error as u64, rip, cs, flags, rsp, ss]))
+            (
+                sp,
+                cx.cpu
+                    .put_guest(sp, &[rcx, r11, error as u64, rip, cs, flags, rsp, ss]),
+            )
         }
     };
     if written.is_err() {
@@ -79,8 +90,11 @@ pub fn inject(cx: &mut Cx, vector: u8, error: Option<u32>) {
     if trap.address == 0 {
         return no_handler(cx, vector);
     }
-    let handler =
-        Handler { cs: trap.cs, address: trap.address, mask_events: trap.flags & TI_IF != 0 };
+    let handler = Handler {
+        cs: trap.cs,
+        address: trap.address,
+        mask_events: trap.flags & TI_IF != 0,
+    };
     bounce(cx, handler, error);
 }
 
@@ -94,14 +108,23 @@ fn no_handler(cx: &mut Cx, vector: u8) {
 #[inline]
 pub fn trap(cx: &Cx, vector: u8) -> TrapInfo {
     // The table has an entry for each vector.
-    cx.st.traps.table.get(vector as usize).copied().unwrap_or_default()
+    cx.st
+        .traps
+        .table
+        .get(vector as usize)
+        .copied()
+        .unwrap_or_default()
 }
 
 /// Injects a page fault at `cr2`. The error code's user bit says which of the guest's own two
 /// modes it was in.
 pub fn inject_page_fault(cx: &mut Cx, cr2: u64, error: u32) {
     const USER: u32 = 4;
-    let error = if cx.st.kernel_mode { error & !USER } else { error | USER };
+    let error = if cx.st.kernel_mode {
+        error & !USER
+    } else {
+        error | USER
+    };
     if let Some(slot) = cx.vcpu.info().and_then(|info| info.u64(VCPU_INFO_CR2)) {
         slot.store(cr2, Ordering::Relaxed);
     }
@@ -122,7 +145,11 @@ pub fn deliver(cx: &mut Cx) {
 fn deliver_event(cx: &mut Cx) {
     let event = cx.st.traps.event;
     if event.address != 0 {
-        let handler = Handler { cs: event.cs, address: event.address, mask_events: true };
+        let handler = Handler {
+            cs: event.cs,
+            address: event.address,
+            mask_events: true,
+        };
         bounce(cx, handler, None);
     }
 }
@@ -134,7 +161,10 @@ fn deliver_nmi(cx: &mut Cx) {
     }
     cx.vcpu.nmi_pending.store(false, Ordering::Relaxed);
     cx.st.in_nmi = true;
-    let handler =
-        Handler { cs: super::GUEST_CS64, address: cx.st.traps.nmi, mask_events: true };
+    let handler = Handler {
+        cs: super::GUEST_CS64,
+        address: cx.st.traps.nmi,
+        mask_events: true,
+    };
     bounce(cx, handler, None);
 }

@@ -38,7 +38,11 @@ pub fn leaf(cx: &Cx, leaf: u32, sub: u32) -> [u32; 4] {
     if leaf & 0xffff_0000 == BASE {
         return own(cx, leaf, sub);
     }
-    let top = if leaf & 0x8000_0000 != 0 { MAX_EXTENDED } else { MAX_BASIC };
+    let top = if leaf & 0x8000_0000 != 0 {
+        MAX_EXTENDED
+    } else {
+        MAX_BASIC
+    };
     let there = cx.cpu.cpuid(leaf & 0x8000_0000, 0)[0].min(top);
     if leaf > there {
         return [0; 4];

@@ -71,14 +71,15 @@ pub fn put_descriptors(page: Page) {
 }
 
 /// Takes the frames of a GDT of `entries` descriptors. Errors: `EINVAL`.
-pub fn take_gdt(
-    tables: &mut Tables,
-    frames: &[u64],
-) -> Result<[Option<Page>; GDT_PAGES], Fail> {
+pub fn take_gdt(tables: &mut Tables, frames: &[u64]) -> Result<[Option<Page>; GDT_PAGES], Fail> {
     let mut taken = [const { None }; GDT_PAGES];
     for (slot, &mfn) in taken.iter_mut().zip(frames) {
         let owner = tables.dom.owner();
-        let page = tables.hv.mem.get_page(Mfn(mfn), owner).ok_or(Fail::Errno(Errno::EINVAL));
+        let page = tables
+            .hv
+            .mem
+            .get_page(Mfn(mfn), owner)
+            .ok_or(Fail::Errno(Errno::EINVAL));
         match page.and_then(|page| tables.get_descriptors(&page).map(|()| page)) {
             Ok(page) => *slot = Some(page),
             Err(fail) => {
@@ -92,7 +93,9 @@ pub fn take_gdt(
 
 /// Gives all frames of a GDT back.
 pub fn drop_gdt(gdt: &mut [Option<Page>; GDT_PAGES]) {
-    gdt.iter_mut().filter_map(Option::take).for_each(put_descriptors);
+    gdt.iter_mut()
+        .filter_map(Option::take)
+        .for_each(put_descriptors);
 }
 
 /// Gives all frames of an LDT back.
@@ -127,8 +130,11 @@ pub fn update_descriptor(cx: &mut Cx, [addr, desc]: [u64; 2]) -> HyperResult {
         return Err(Errno::EINVAL.into());
     }
     let desc = checked(desc).ok_or(Errno::EINVAL)?;
-    let page =
-        cx.hv.mem.get_page(Mfn::of(addr), cx.dom.owner()).ok_or(Errno::EINVAL)?;
+    let page = cx
+        .hv
+        .mem
+        .get_page(Mfn::of(addr), cx.dom.owner())
+        .ok_or(Errno::EINVAL)?;
     let (kind, _) = page.info().page_type();
     if kind == PageType::SegDesc {
         cx.tables().get_descriptors(&page)?;
@@ -159,7 +165,9 @@ pub fn set_ldt(cx: &mut Cx, base: u64, entries: u32) -> Result<(), Fail> {
     }
     let mut frames = Vec::new();
     let pages = entries.div_ceil(PER_PAGE);
-    frames.try_reserve_exact(pages as usize).map_err(|_| Errno::ENOMEM)?;
+    frames
+        .try_reserve_exact(pages as usize)
+        .map_err(|_| Errno::ENOMEM)?;
     for i in 0..pages as u64 {
         match ldt_page(cx, base.wrapping_add(i * 4096)) {
             Some(page) => frames.push(page),
@@ -180,7 +188,10 @@ fn ldt_page(cx: &mut Cx, va: u64) -> Option<Page> {
     let l1 = crate::mem::update_va::find_l1(mem, root, va)?;
     let pte = mem.table_entry(l1, PageType::L1, (va >> 12) as usize & 511)?;
     let pte = crate::mem::pte::Pte(pte);
-    let page = pte.present().then(|| mem.get_page(pte.mfn(), cx.dom.owner())).flatten()?;
+    let page = pte
+        .present()
+        .then(|| mem.get_page(pte.mfn(), cx.dom.owner()))
+        .flatten()?;
     cx.tables().get_descriptors(&page).ok()?;
     Some(page)
 }

@@ -53,7 +53,12 @@ impl Emulated<'_, '_> {
     /// Writes to a level 1 table that the guest sees read-only: validated like any update.
     fn table_write(&mut self, va: u64, new: u64, how: Write) -> core::result::Result<(), Fail> {
         let cx = &mut *self.cx;
-        let root = cx.st.root.as_ref().map(|root| root.mfn()).ok_or(Errno::EFAULT)?;
+        let root = cx
+            .st
+            .root
+            .as_ref()
+            .map(|root| root.mfn())
+            .ok_or(Errno::EFAULT)?;
         let mem = cx.hv.mem;
         let l1 = update_va::find_l1(mem, root, va).ok_or(Errno::EFAULT)?;
         let entry = mem
@@ -61,7 +66,9 @@ impl Emulated<'_, '_> {
             .map(Pte)
             .filter(|pte| pte.present() && pte.0 & RW == 0)
             .ok_or(Errno::EFAULT)?;
-        let table = mem.get_page(entry.mfn(), cx.dom.owner()).ok_or(Errno::EFAULT)?;
+        let table = mem
+            .get_page(entry.mfn(), cx.dom.owner())
+            .ok_or(Errno::EFAULT)?;
         let index = (va & 0xff8) as usize / 8;
         let owner = cx.dom.owner();
         cx.tables().set_l1(&table, index, Pte(new), how, owner)
@@ -71,7 +78,9 @@ impl Emulated<'_, '_> {
         let bytes = value.to_le_bytes();
         let len = size.bytes() as usize;
         let part = bytes.get(..len).unwrap_or(&bytes);
-        let Err(fault) = self.cx.cpu.write_guest(va, part) else { return Ok(()) };
+        let Err(fault) = self.cx.cpu.write_guest(va, part) else {
+            return Ok(());
+        };
         let fault = Trap::page_fault(fault.addr, PF_USER | PF_WRITE | PF_PRESENT);
         if va & 7 != 0 && (va & 7) + size.bytes() > 8 {
             return Err(fault);
@@ -88,7 +97,11 @@ impl Emulated<'_, '_> {
 
 impl Cpu for Emulated<'_, '_> {
     fn bits(&self) -> Bits {
-        if self.cx.cpu.regs().cs as u16 == GUEST_CS32 { Bits::B32 } else { Bits::B64 }
+        if self.cx.cpu.regs().cs as u16 == GUEST_CS32 {
+            Bits::B32
+        } else {
+            Bits::B64
+        }
     }
 
     fn gpr(&self, gpr: Gpr) -> u64 {
@@ -230,9 +243,7 @@ impl Privileged for Emulated<'_, '_> {
             }
             2 => {
                 let area = self.cx.vcpu.info();
-                if let Some(slot) =
-                    area.and_then(|i| i.u64(xen_abi::shared_info::VCPU_INFO_CR2))
-                {
+                if let Some(slot) = area.and_then(|i| i.u64(xen_abi::shared_info::VCPU_INFO_CR2)) {
                     slot.store(value, core::sync::atomic::Ordering::Relaxed);
                 }
                 Ok(())
@@ -254,7 +265,9 @@ impl Privileged for Emulated<'_, '_> {
     }
 
     fn write_dr(&mut self, index: u8, value: u64) -> Result<()> {
-        super::debug::set_debugreg(self.cx, [index as u64, value]).map(|_| ()).map_err(|_| Trap::GP)
+        super::debug::set_debugreg(self.cx, [index as u64, value])
+            .map(|_| ())
+            .map_err(|_| Trap::GP)
     }
 
     fn read_msr(&mut self, index: u32) -> Result<u64> {
@@ -262,7 +275,11 @@ impl Privileged for Emulated<'_, '_> {
     }
 
     fn write_msr(&mut self, index: u32, value: u64) -> Result<()> {
-        if super::msr::write(self.cx, index, value) { Ok(()) } else { Err(Trap::GP) }
+        if super::msr::write(self.cx, index, value) {
+            Ok(())
+        } else {
+            Err(Trap::GP)
+        }
     }
 
     fn cpuid(&mut self, leaf: u32, subleaf: u32) -> Result<[u32; 4]> {
@@ -278,7 +295,11 @@ impl Privileged for Emulated<'_, '_> {
     }
 
     fn read_xcr(&mut self, index: u32) -> Result<u64> {
-        if index == 0 { Ok(self.cx.cpu.xcr0()) } else { Err(Trap::GP) }
+        if index == 0 {
+            Ok(self.cx.cpu.xcr0())
+        } else {
+            Err(Trap::GP)
+        }
     }
 
     fn write_xcr(&mut self, index: u32, value: u64) -> Result<()> {
@@ -295,7 +316,13 @@ impl Privileged for Emulated<'_, '_> {
         if !crate::platform::ports::guest_may(self.cx, port, bytes) {
             return Err(Trap::GP);
         }
-        Ok(crate::platform::ports::read(self.cx.hv, self.cx.cpu, self.cx.dom, port, bytes))
+        Ok(crate::platform::ports::read(
+            self.cx.hv,
+            self.cx.cpu,
+            self.cx.dom,
+            port,
+            bytes,
+        ))
     }
 
     fn port_out(&mut self, port: u16, size: Size, value: u32) -> Result<()> {
@@ -310,7 +337,11 @@ impl Privileged for Emulated<'_, '_> {
     fn set_interrupt_flag(&mut self, _on: bool) -> Result<()> {
         // As with ring 1's I/O privilege: the kernel may always, its users when IOPL is 3.
         let needed = if self.cx.st.kernel_mode { 1 } else { 3 };
-        if self.cx.st.iopl >= needed { Ok(()) } else { Err(Trap::GP) }
+        if self.cx.st.iopl >= needed {
+            Ok(())
+        } else {
+            Err(Trap::GP)
+        }
     }
 
     fn flush_caches(&mut self, _invalidate: bool) -> Result<()> {
@@ -320,4 +351,3 @@ impl Privileged for Emulated<'_, '_> {
         Ok(())
     }
 }
-

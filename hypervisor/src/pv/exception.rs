@@ -8,7 +8,8 @@ use machine::CpuApi;
 use xen_abi::arch_x86::{TI_DPL_MASK, TI_IF};
 
 /// Exceptions that push an error code.
-const WITH_ERROR: u32 = 1 << 8 | 1 << 10 | 1 << 11 | 1 << 12 | 1 << 13 | 1 << 14 | 1 << 17 | 1 << 21;
+const WITH_ERROR: u32 =
+    1 << 8 | 1 << 10 | 1 << 11 | 1 << 12 | 1 << 13 | 1 << 14 | 1 << 17 | 1 << 21;
 
 /// Serves exception `vector`.
 #[inline]
@@ -28,7 +29,8 @@ pub fn exception(cx: &mut Cx, vector: u8) {
         2 => {
             log!(cx.hv, Warning, "NMI on CPU {}", cx.cpu.id());
             if let Some(vcpu) = cx.hv.domain(0).and_then(|dom| dom.vcpu(0).cloned()) {
-                vcpu.nmi_pending.store(true, core::sync::atomic::Ordering::SeqCst);
+                vcpu.nmi_pending
+                    .store(true, core::sync::atomic::Ordering::SeqCst);
             }
         }
         7 => {
@@ -72,14 +74,21 @@ fn general_protection(cx: &mut Cx) {
 fn software_interrupt(cx: &mut Cx, vector: u8, error: u32) {
     let entry = trap(cx, vector);
     let dpl = entry.flags & TI_DPL_MASK;
-    let allowed = if cx.st.kernel_mode { dpl >= 1 } else { dpl == 3 };
+    let allowed = if cx.st.kernel_mode {
+        dpl >= 1
+    } else {
+        dpl == 3
+    };
     if !allowed || entry.address == 0 {
         return inject(cx, 13, Some(error));
     }
     let regs = cx.cpu.regs_mut();
     regs.rip = regs.rip.wrapping_add(2);
-    let handler =
-        Handler { cs: entry.cs, address: entry.address, mask_events: entry.flags & TI_IF != 0 };
+    let handler = Handler {
+        cs: entry.cs,
+        address: entry.address,
+        mask_events: entry.flags & TI_IF != 0,
+    };
     bounce(cx, handler, None);
 }
 
@@ -87,14 +96,21 @@ fn software_interrupt(cx: &mut Cx, vector: u8, error: u32) {
 pub fn int80(cx: &mut Cx) {
     let entry = trap(cx, 0x80);
     let dpl = entry.flags & TI_DPL_MASK;
-    let allowed = if cx.st.kernel_mode { dpl >= 1 } else { dpl == 3 };
+    let allowed = if cx.st.kernel_mode {
+        dpl >= 1
+    } else {
+        dpl == 3
+    };
     if !allowed || entry.address == 0 {
         let regs = cx.cpu.regs_mut();
         regs.rip = regs.rip.wrapping_sub(2);
         return inject(cx, 13, Some(0x80 << 3 | 2));
     }
-    let handler =
-        Handler { cs: entry.cs, address: entry.address, mask_events: entry.flags & TI_IF != 0 };
+    let handler = Handler {
+        cs: entry.cs,
+        address: entry.address,
+        mask_events: entry.flags & TI_IF != 0,
+    };
     bounce(cx, handler, None);
 }
 
@@ -103,7 +119,10 @@ pub fn int80(cx: &mut Cx) {
 pub fn iret_fault(cx: &mut Cx) {
     let failsafe = cx.st.traps.failsafe;
     if failsafe.address == 0 {
-        return crash(cx, "its frame cannot be returned to, and it has no failsafe callback");
+        return crash(
+            cx,
+            "its frame cannot be returned to, and it has no failsafe callback",
+        );
     }
     if !cx.st.kernel_mode {
         super::mode::to_kernel(cx);
@@ -126,7 +145,19 @@ fn failsafe_frame(cx: &mut Cx, sp: u64, was_kernel: bool) {
     let flags = r.rflags & !flag | if masked { 0 } else { flag };
     let sp = (sp & !0xf).wrapping_sub(88);
     let [ds, es, fs, gs] = selectors.map(u64::from);
-    let frame = [r.rcx, r.r11, ds, es, fs, gs, r.rip, cs, flags, r.rsp, r.ss & 0xffff];
+    let frame = [
+        r.rcx,
+        r.r11,
+        ds,
+        es,
+        fs,
+        gs,
+        r.rip,
+        cs,
+        flags,
+        r.rsp,
+        r.ss & 0xffff,
+    ];
     if cx.cpu.put_guest(sp, &frame).is_err() {
         return crash(cx, "its kernel's stack cannot be written");
     }

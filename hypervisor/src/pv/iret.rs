@@ -10,8 +10,10 @@ use xen_abi::arch_x86::{IretContext, VGCF_in_syscall};
 /// Takes the frame at the guest's stack pointer. The dispatcher leaves RAX alone.
 pub fn call(cx: &mut Cx, _: [u64; 0]) -> HyperResult {
     let sp = cx.cpu.regs().rsp;
-    let frame: IretContext =
-        cx.cpu.get_guest(sp).map_err(|_| Fail::Crash("its iret frame cannot be read"))?;
+    let frame: IretContext = cx
+        .cpu
+        .get_guest(sp)
+        .map_err(|_| Fail::Crash("its iret frame cannot be read"))?;
     if frame.cs & 3 == 3 && !mode::to_user(cx) {
         return Err(Fail::Crash("it returned to users without a page table"));
     }
@@ -28,7 +30,11 @@ pub fn call(cx: &mut Cx, _: [u64; 0]) -> HyperResult {
     regs.rsp = frame.rsp;
     regs.ss = frame.ss & 0xffff | 3;
     regs.rax = frame.rax;
-    regs.vector = if by_sysret { VECTOR_SYSCALL } else { VECTOR_NONE };
+    regs.vector = if by_sysret {
+        VECTOR_SYSCALL
+    } else {
+        VECTOR_NONE
+    };
     if !in_syscall {
         regs.rcx = frame.rcx;
         regs.r11 = frame.r11;

@@ -6,7 +6,11 @@ use machine::{Cpu, CpuApi};
 
 /// Brings a vCPU onto the CPU. `false` when it has no page table to run on.
 pub fn load(cpu: &mut Cpu, st: &mut VcpuState) -> bool {
-    let root = if st.kernel_mode { st.root.as_ref() } else { st.user_root.as_ref() };
+    let root = if st.kernel_mode {
+        st.root.as_ref()
+    } else {
+        st.user_root.as_ref()
+    };
     let Some(root) = root else { return false };
     cpu.load_pv(&st.pv);
     cpu.set_root(root)
@@ -31,7 +35,9 @@ pub fn to_kernel(cx: &mut Cx) {
 /// From the guest's kernel to its users. `false` when they have no root table.
 #[inline]
 pub fn to_user(cx: &mut Cx) -> bool {
-    let Some(root) = &cx.st.user_root else { return false };
+    let Some(root) = &cx.st.user_root else {
+        return false;
+    };
     cx.st.kernel_mode = false;
     cx.cpu.swap_gs();
     cx.cpu.set_root(root)

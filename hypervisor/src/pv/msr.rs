@@ -11,8 +11,9 @@ const MTRR_CAP: u32 = 0xfe;
 const MISC_ENABLE: u32 = 0x1a0;
 const MTRR_FIRST: u32 = 0x200;
 const MTRR_LAST: u32 = 0x20f;
-const MTRR_FIXED: [u32; 11] =
-    [0x250, 0x258, 0x259, 0x268, 0x269, 0x26a, 0x26b, 0x26c, 0x26d, 0x26e, 0x26f];
+const MTRR_FIXED: [u32; 11] = [
+    0x250, 0x258, 0x259, 0x268, 0x269, 0x26a, 0x26b, 0x26c, 0x26d, 0x26e, 0x26f,
+];
 const PAT: u32 = 0x277;
 const MTRR_DEF_TYPE: u32 = 0x2ff;
 const EFER: u32 = 0xc000_0080;
@@ -47,7 +48,9 @@ pub fn read(cx: &Cx, msr: u32) -> Option<u64> {
         EFER => cx.cpu.rdmsr(EFER).map(|value| value & !(1 << 12)),
         APIC_BASE => {
             let boot = if cx.vcpu.id == 0 { 1 << 8 } else { 0 };
-            cx.cpu.rdmsr(APIC_BASE).map(|value| value & !0xd00 | 0x800 | boot)
+            cx.cpu
+                .rdmsr(APIC_BASE)
+                .map(|value| value & !0xd00 | 0x800 | boot)
         }
         PAT => cx.cpu.rdmsr(PAT).or(Some(PAT_VALUE)),
         PLATFORM_ID | UCODE_REV | MISC_ENABLE | HWCR | NB_CFG | DE_CFG => cx.cpu.rdmsr(msr),

@@ -90,7 +90,11 @@ pub fn set_segment_base(cx: &mut Cx, [which, base]: [u64; 2]) -> HyperResult {
         }
         _ => return Err(Errno::EINVAL.into()),
     };
-    if cx.cpu.set_seg_base(which, base) { Ok(0) } else { Err(Errno::EINVAL.into()) }
+    if cx.cpu.set_seg_base(which, base) {
+        Ok(0)
+    } else {
+        Err(Errno::EINVAL.into())
+    }
 }
 
 /// `nmi_op`. Errors: `EINVAL` on a vCPU other than the first, `ENOSYS`.

@@ -22,7 +22,11 @@ impl Default for PageList {
 impl PageList {
     /// An empty list.
     pub const fn new() -> PageList {
-        PageList { head: NIL, tail: NIL, len: 0 }
+        PageList {
+            head: NIL,
+            tail: NIL,
+            len: 0,
+        }
     }
 
     /// Number of frames in it.
@@ -52,7 +56,10 @@ impl PageList {
         let idx = mfn.0 as u32;
         info.next.store(NIL, Relaxed);
         info.prev.store(self.tail, Relaxed);
-        match mem.frame(Mfn(self.tail as u64)).filter(|_| self.tail != NIL) {
+        match mem
+            .frame(Mfn(self.tail as u64))
+            .filter(|_| self.tail != NIL)
+        {
             Some(tail) => tail.next.store(idx, Relaxed),
             None => self.head = idx,
         }
@@ -66,7 +73,10 @@ impl PageList {
         let idx = mfn.0 as u32;
         info.prev.store(NIL, Relaxed);
         info.next.store(self.head, Relaxed);
-        match mem.frame(Mfn(self.head as u64)).filter(|_| self.head != NIL) {
+        match mem
+            .frame(Mfn(self.head as u64))
+            .filter(|_| self.head != NIL)
+        {
             Some(head) => head.prev.store(idx, Relaxed),
             None => self.tail = idx,
         }
@@ -76,7 +86,9 @@ impl PageList {
 
     /// Takes a frame that stands in this list, or in none, out of it; whether it stood in it.
     pub fn remove(&mut self, mem: Mem, mfn: Mfn) -> bool {
-        let Some(info) = mem.frame(mfn) else { return false };
+        let Some(info) = mem.frame(mfn) else {
+            return false;
+        };
         let (prev, next) = (info.prev.load(Relaxed), info.next.load(Relaxed));
         if prev == NIL && self.head as u64 != mfn.0 {
             return false;

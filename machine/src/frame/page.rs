@@ -74,7 +74,10 @@ impl Page {
     /// Another reference to the same frame.
     pub fn another(&self) -> Page {
         self.info().get_any();
-        Page { mem: self.mem, mfn: self.mfn }
+        Page {
+            mem: self.mem,
+            mfn: self.mfn,
+        }
     }
 
     /// The memory this frame is of.
@@ -107,13 +110,17 @@ impl Page {
     /// The aligned 32-bit word at byte `offset`.
     #[inline]
     pub fn u32_at(&self, offset: usize) -> Option<&AtomicU32> {
-        self.halves().get(offset / 4).filter(|_| offset.is_multiple_of(4))
+        self.halves()
+            .get(offset / 4)
+            .filter(|_| offset.is_multiple_of(4))
     }
 
     /// The aligned 64-bit word at byte `offset`.
     #[inline]
     pub fn u64_at(&self, offset: usize) -> Option<&AtomicU64> {
-        self.words().get(offset / 8).filter(|_| offset.is_multiple_of(8))
+        self.words()
+            .get(offset / 8)
+            .filter(|_| offset.is_multiple_of(8))
     }
 
     /// The frame as 4096 bytes.
@@ -166,7 +173,10 @@ impl Page {
         let new = old & !(COUNT_MASK | ALLOCATED);
         match state.compare_exchange(old, new, Ordering::AcqRel, Ordering::Relaxed) {
             Ok(_) => {
-                let stolen = Stolen { mem: self.mem, mfn: self.mfn };
+                let stolen = Stolen {
+                    mem: self.mem,
+                    mfn: self.mfn,
+                };
                 core::mem::forget(self);
                 Ok(stolen)
             }
@@ -178,7 +188,12 @@ impl Page {
     /// gets the reference that stood for it.
     pub fn end_allocation(&self) -> Option<DomainPage> {
         let old = self.info().state.fetch_and(!ALLOCATED, Ordering::Relaxed);
-        (old & ALLOCATED != 0).then(|| DomainPage(Page { mem: self.mem, mfn: self.mfn }))
+        (old & ALLOCATED != 0).then(|| {
+            DomainPage(Page {
+                mem: self.mem,
+                mfn: self.mfn,
+            })
+        })
     }
 }
 

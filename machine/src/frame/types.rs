@@ -154,7 +154,13 @@ impl Page {
                 let keep = old & LOCKED;
                 if want.needs_validation() {
                     // `flush` also when it was this very type before: tables are re-read.
-                    (want_bits | keep | 1, TypeGet::Validate { flush: changed, from: 0 })
+                    (
+                        want_bits | keep | 1,
+                        TypeGet::Validate {
+                            flush: changed,
+                            from: 0,
+                        },
+                    )
                 } else if changed {
                     // Not validated: nobody else gets it before the caller has flushed.
                     (want_bits | keep | 1, TypeGet::ReadyFlush)
@@ -169,7 +175,13 @@ impl Page {
                 }
                 (old + 1, TypeGet::Ready)
             } else if old & (PARTIAL | LEAVING) == PARTIAL {
-                (old & !PARTIAL, TypeGet::Validate { flush: false, from: 0 })
+                (
+                    old & !PARTIAL,
+                    TypeGet::Validate {
+                        flush: false,
+                        from: 0,
+                    },
+                )
             } else {
                 return TypeGet::Busy;
             };
@@ -205,7 +217,9 @@ impl Page {
     pub fn type_leaving(&self, left: u32) {
         crate::arch::imp::point();
         self.info().stamp.store(left, Ordering::Relaxed);
-        self.info().typ.fetch_or(PARTIAL | LEAVING, Ordering::Release);
+        self.info()
+            .typ
+            .fetch_or(PARTIAL | LEAVING, Ordering::Release);
     }
 
     /// Ends a devalidation or a failed validation: no entry holds anything; the count goes.
@@ -213,9 +227,11 @@ impl Page {
         crate::arch::imp::point();
         let info = self.info();
         info.stamp.store(self.mem().tlb_clock(), Ordering::Relaxed);
-        let _ = info.typ.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |old| {
-            Some((old - 1) & !(PARTIAL | LEAVING | VALIDATED))
-        });
+        let _ = info
+            .typ
+            .fetch_update(Ordering::AcqRel, Ordering::Relaxed, |old| {
+                Some((old - 1) & !(PARTIAL | LEAVING | VALIDATED))
+            });
     }
 
     /// Gives a type reference back.
@@ -249,10 +265,15 @@ impl Page {
             } else {
                 old - 1
             };
-            match info.typ.compare_exchange_weak(old, new, Ordering::AcqRel, Ordering::Relaxed) {
+            match info
+                .typ
+                .compare_exchange_weak(old, new, Ordering::AcqRel, Ordering::Relaxed)
+            {
                 // As in `get_type`: the number is read once it is ours.
                 Ok(_) if result == (TypePut::Devalidate { upto: 0 }) => {
-                    return TypePut::Devalidate { upto: info.stamp.load(Ordering::Relaxed) };
+                    return TypePut::Devalidate {
+                        upto: info.stamp.load(Ordering::Relaxed),
+                    };
                 }
                 Ok(_) => return result,
                 Err(now) => old = now,

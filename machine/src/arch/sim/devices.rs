@@ -78,9 +78,10 @@ impl Devices {
             self.config_address = value;
         }
         if let Some((at, shift)) = self.config_at(port)
-            && let Some(word) = self.config.get_mut(&at) {
-                *word = *word & !(mask << shift) | (value & mask) << shift;
-            }
+            && let Some(word) = self.config.get_mut(&at)
+        {
+            *word = *word & !(mask << shift) | (value & mask) << shift;
+        }
     }
 
     /// The doubleword of configuration space that a data port reaches, and the bit in it; `None`
