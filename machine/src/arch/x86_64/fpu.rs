@@ -28,11 +28,12 @@ const LAYOUT: Layout = match Layout::from_size_align(BYTES, 64) {
 };
 
 impl Fpu {
-    /// The state after reset: FCW 0x37f, MXCSR 0x1f80. `None` when memory runs out.
+    /// The state after reset (FCW 0x37f, MXCSR 0x1f80), with x87 and SSE switched on, as PV
+    /// guests expect. `None` when memory runs out.
     pub fn new() -> Option<Fpu> {
         // SAFETY: the layout's size is not zero.
         let image = NonNull::new(unsafe { alloc_zeroed(LAYOUT) })?;
-        let mut fpu = Fpu { image, xcr0: 1 };
+        let mut fpu = Fpu { image, xcr0: 3 };
         fpu.bytes_mut()[0..2].copy_from_slice(&0x37fu16.to_le_bytes());
         fpu.bytes_mut()[24..28].copy_from_slice(&0x1f80u32.to_le_bytes());
         Some(fpu)
