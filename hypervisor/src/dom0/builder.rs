@@ -268,16 +268,18 @@ fn start_info(
     pages: u64,
     command_line: &str,
 ) -> StartInfo {
-    let mut info = StartInfo::default();
+    let mut info = StartInfo {
+        nr_pages: pages,
+        shared_info: dom.shared_info.mfn().addr(),
+        flags: SIF_PRIVILEGED | SIF_INITDOMAIN,
+        pt_base: layout.tables,
+        nr_pt_frames: layout.table_frames,
+        mfn_list: layout.p2m,
+        ..StartInfo::default()
+    };
     for (to, from) in info.magic.iter_mut().zip(*b"xen-3.0-x86_64") {
         *to = from;
     }
-    info.nr_pages = pages;
-    info.shared_info = dom.shared_info.mfn().addr();
-    info.flags = SIF_PRIVILEGED | SIF_INITDOMAIN;
-    info.pt_base = layout.tables;
-    info.nr_pt_frames = layout.table_frames;
-    info.mfn_list = layout.p2m;
     if layout.initrd_len != 0 {
         info.mod_len = layout.initrd_len;
         info.mod_start = layout.base + layout.initrd_pfn * 4096;

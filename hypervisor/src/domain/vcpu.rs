@@ -25,7 +25,7 @@ pub struct GuestArea {
 impl GuestArea {
     /// `len` bytes from `offset` on, which must be 8-byte aligned and lie in the frame.
     pub fn new(page: Page, offset: usize, len: usize) -> Option<GuestArea> {
-        (offset % 8 == 0 && offset.checked_add(len)? <= machine::PAGE_SIZE)
+        (offset.is_multiple_of(8) && offset.checked_add(len)? <= machine::PAGE_SIZE)
             .then_some(GuestArea { page, offset })
     }
 

@@ -34,10 +34,7 @@ fn serve(cx: &mut Cx, [list, count]: [u64; 2]) -> HyperResult {
             return Err(Fail::Restart);
         }
         let at = list.add(i);
-        let entry: MulticallEntry = match cx.copy_in(at) {
-            Ok(entry) => entry,
-            Err(errno) => return Err(errno.into()),
-        };
+        let entry: MulticallEntry = cx.copy_in(at)?;
         cx.set_args(entry.args);
         let result = if entry.op == MULTICALL as u64 || entry.op == IRET as u64 {
             Err(Fail::Errno(Errno::EINVAL))

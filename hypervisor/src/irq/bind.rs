@@ -27,10 +27,10 @@ pub fn pirq_bound(
     }
     let level = {
         let mut line = hv.irqs.line(number).ok_or(Errno::EINVAL)?.lock();
-        if let Source::Gsi(gsi) = line.source {
-            if is_hosts(gsi) {
-                return Err(Errno::EBUSY);
-            }
+        if let Source::Gsi(gsi) = line.source
+            && is_hosts(gsi)
+        {
+            return Err(Errno::EBUSY);
         }
         line.place(&hv.irqs.vectors, number, cpu_of(dom, 0))?;
         line.bind(dom, pirq, share)?;

@@ -30,11 +30,11 @@ pub fn handle(hv: &Hypervisor, cpu: &mut Cpu, vector: u8) {
             line.sharer(index)
         };
         let Some((dom, pirq)) = sharer else { return };
-        if let Some(dom) = dom {
-            if !event::send_pirq(hv, cpu, &dom, pirq) {
-                // No port will ever be served: do not wait for that.
-                line.lock().ended(hv, cpu, dom.id, pirq);
-            }
+        if let Some(dom) = dom
+            && !event::send_pirq(hv, cpu, &dom, pirq)
+        {
+            // No port will ever be served: do not wait for that.
+            line.lock().ended(hv, cpu, dom.id, pirq);
         }
         index = index.saturating_add(1);
     }
@@ -44,11 +44,9 @@ pub fn handle(hv: &Hypervisor, cpu: &mut Cpu, vector: u8) {
 /// not have.
 pub fn eoi(hv: &Hypervisor, cpu: &mut Cpu, dom: &Domain, pirq: u32) -> Result<(), Errno> {
     let (number, unmask) = dom.irqs.line_for_eoi(pirq).ok_or(Errno::EINVAL)?;
-    if unmask {
-        if let Some(port) = event::pirq_port(dom, pirq) {
-            // A port that was closed meanwhile has nothing to unmask.
-            let _ = event::unmask(hv, cpu, dom, port);
-        }
+    if unmask && let Some(port) = event::pirq_port(dom, pirq) {
+        // A port that was closed meanwhile has nothing to unmask.
+        let _ = event::unmask(hv, cpu, dom, port);
     }
     if let Some(line) = number.and_then(|number| hv.irqs.line(number)) {
         line.lock().ended(hv, cpu, dom.id, pirq);

@@ -175,14 +175,13 @@ impl Line {
     /// An interrupt came by `vector` on this CPU: masks the source if it has to stay quiet
     /// until domains have ended it.
     pub fn arrived(&mut self, hv: &Hypervisor, cpu: &mut Cpu, here: u32, vector: u8) {
-        if let Some(old) = self.was_at {
-            if self
+        if let Some(old) = self.was_at
+            && self
                 .at
                 .is_some_and(|at| at.cpu == here && at.vector == vector)
-            {
-                hv.irqs.vectors.give(old);
-                self.was_at = None;
-            }
+        {
+            hv.irqs.vectors.give(old);
+            self.was_at = None;
         }
         if self.level {
             for sharer in &mut self.sharers {

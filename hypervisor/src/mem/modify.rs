@@ -159,10 +159,11 @@ impl Tables<'_> {
     }
 
     fn undo_upper(&mut self, new: Pte, held: bool, errno: Errno) -> TableResult<()> {
-        if held && new.present() {
-            if let Some(page) = Page::from_entry(self.hv.mem, new.mfn()) {
-                self.put_table_later(page)?;
-            }
+        if held
+            && new.present()
+            && let Some(page) = Page::from_entry(self.hv.mem, new.mfn())
+        {
+            self.put_table_later(page)?;
         }
         Err(errno.into())
     }

@@ -38,11 +38,20 @@ pub fn set(
     let traps = ctx.trap_ctxt.iter().map(|trap| trap.address);
     if ctx.gdt_ents > 14 * PER_PAGE
         || ctx.ldt_ents > 8192
-        || !bases.into_iter().chain(addresses).chain(traps).all(canonical)
+        || !bases
+            .into_iter()
+            .chain(addresses)
+            .chain(traps)
+            .all(canonical)
     {
         return Err(Errno::EINVAL.into());
     }
-    let mut tables = Tables { hv, cpu, dom, old: &mut st.old_tables };
+    let mut tables = Tables {
+        hv,
+        cpu,
+        dom,
+        old: &mut st.old_tables,
+    };
     tables.finish_old()?;
     let root = take_root(&mut tables, ctx.ctrlreg[3])?.ok_or(Errno::EINVAL)?;
     let count = ctx.gdt_ents.div_ceil(PER_PAGE) as usize;
@@ -56,8 +65,16 @@ pub fn set(
             return Err(fail);
         }
     };
-    let old_roots = [st.root.replace(root), core::mem::replace(&mut st.user_root, user)];
-    let mut tables = Tables { hv, cpu, dom, old: &mut st.old_tables };
+    let old_roots = [
+        st.root.replace(root),
+        core::mem::replace(&mut st.user_root, user),
+    ];
+    let mut tables = Tables {
+        hv,
+        cpu,
+        dom,
+        old: &mut st.old_tables,
+    };
     for old in old_roots.into_iter().flatten() {
         tables.put_table_later(old)?;
     }
@@ -127,20 +144,28 @@ fn set_registers(st: &mut VcpuState, ctx: &VcpuGuestContext) {
     st.pv.other_gs_base = other;
     st.kernel_sp = ctx.kernel_sp;
     st.kernel_ss = ctx.kernel_ss as u16 | 3;
-    if ctx.flags & VGCF_i387_valid != 0 {
-        if let Some(image) = st.pv.fpu.bytes_mut().get_mut(..512) {
-            image.copy_from_slice(&ctx.fpu_ctxt);
-        }
+    if ctx.flags & VGCF_i387_valid != 0
+        && let Some(image) = st.pv.fpu.bytes_mut().get_mut(..512)
+    {
+        image.copy_from_slice(&ctx.fpu_ctxt);
     }
     for (slot, value) in st.pv.debug_addr.iter_mut().zip(ctx.debugreg) {
-        *slot = if machine::cpu::guest_va_ok(value, 8) { value } else { 0 };
+        *slot = if machine::cpu::guest_va_ok(value, 8) {
+            value
+        } else {
+            0
+        };
     }
 }
 
 fn set_handlers(st: &mut VcpuState, ctx: &VcpuGuestContext) {
     for (vector, entry) in ctx.trap_ctxt.iter().enumerate() {
         if let Some(slot) = st.traps.table.get_mut(vector) {
-            *slot = TrapInfo { cs: entry.cs | 3, vector: vector as u8, ..*entry };
+            *slot = TrapInfo {
+                cs: entry.cs | 3,
+                vector: vector as u8,
+                ..*entry
+            };
         }
     }
     let callback = |address: u64, mask: bool| Callback {

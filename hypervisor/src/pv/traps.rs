@@ -1,4 +1,5 @@
 //! Calls by which a PV guest says how it wants to be entered.
+#![allow(non_upper_case_globals, reason = "calls are named as in Xen's headers")]
 
 use super::canonical;
 use crate::cx::Cx;

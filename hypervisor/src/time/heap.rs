@@ -100,6 +100,7 @@ impl<T: Item> Heap<T> {
     }
 
     /// Number of entries, idle ones among them.
+    #[cfg(test)]
     pub fn len(&self) -> usize {
         self.entries.len()
     }
