@@ -301,16 +301,18 @@ fn start_info(
 }
 
 fn first_context(place: &Placement, layout: &Layout, root: u64) -> VcpuGuestContext {
-    let mut ctx = VcpuGuestContext::default();
-    ctx.flags = VGCF_in_kernel;
+    let mut ctx = VcpuGuestContext {
+        flags: VGCF_in_kernel,
+        kernel_ss: crate::pv::GUEST_SS as u64,
+        kernel_sp: layout.stack + 4096,
+        ..VcpuGuestContext::default()
+    };
     ctx.user_regs.rip = place.entry;
     ctx.user_regs.rsp = layout.stack + 4096;
     ctx.user_regs.rsi = layout.start_info;
     ctx.user_regs.cs = crate::pv::GUEST_CS64;
     ctx.user_regs.ss = crate::pv::GUEST_SS;
     ctx.user_regs.rflags = rflags::IF;
-    ctx.kernel_ss = crate::pv::GUEST_SS as u64;
-    ctx.kernel_sp = layout.stack + 4096;
     ctx.ctrlreg[3] = root;
     ctx
 }

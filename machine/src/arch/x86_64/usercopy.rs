@@ -83,7 +83,11 @@ fn copy(dst: u64, src: u64, len: usize, guest: u64) -> Result<(), Fault> {
         // SAFETY: as above.
         unsafe { __xenios_copy(dst, src, len as u64) }
     };
-    if left == 0 { Ok(()) } else { Err(Fault { addr: guest }) }
+    if left == 0 {
+        Ok(())
+    } else {
+        Err(Fault { addr: guest })
+    }
 }
 
 /// Copies from guest address `va`.
@@ -110,5 +114,8 @@ pub fn fixup(rip: u64) -> Option<u64> {
     let end = (&raw const __ex_table_end).cast::<[u64; 2]>();
     // SAFETY: the linker script bounds the table, whose entries are pairs of addresses.
     let table = unsafe { core::slice::from_raw_parts(start, end.offset_from(start) as usize) };
-    table.iter().find(|entry| entry[0] == rip).map(|entry| entry[1])
+    table
+        .iter()
+        .find(|entry| entry[0] == rip)
+        .map(|entry| entry[1])
 }
