@@ -9,13 +9,13 @@
 //! Validation and its end run over at most 512 entries between two looks at other work; what
 //! is left over stays in the type word (see `machine::frame`).
 
-use super::pte::Pte;
+use super::pte::{P, Pte};
 use crate::cx::Cx;
 use crate::domain::Domain;
 use crate::fail::Fail;
 use crate::hv::Hypervisor;
 use arrayvec::ArrayVec;
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicU64, Ordering};
 use machine::frame::HOST_SLOTS;
 use machine::{Cpu, CpuApi, Mfn, Page, PageType, TypeGet, TypePut};
 use xen_abi::Errno;
@@ -208,11 +208,14 @@ impl Tables<'_> {
     }
 
     fn validate(&mut self, page: &Page, level: u8, from: u32) -> TableResult<()> {
-        for (i, slot) in page.words().iter().enumerate().skip(from as usize) {
-            let old = Pte(slot.load(Ordering::Relaxed));
-            if !old.present() || (level == 4 && HOST_SLOTS.contains(&i)) {
+        let words = page.words();
+        let mut next = from as usize;
+        while let Some((i, slot)) = present_from(words, next) {
+            next = i + 1;
+            if level == 4 && HOST_SLOTS.contains(&i) {
                 continue;
             }
+            let old = Pte(slot.load(Ordering::Relaxed));
             if let Err(fail) = self.get_entry(old, level) {
                 return Err(self.validation_failed(page, level, i as u32, fail));
             }
@@ -298,11 +301,13 @@ impl Tables<'_> {
         // this, nobody does any more.
         page.lock_table();
         page.unlock_table();
-        for (i, slot) in page.words().iter().enumerate().take(upto as usize).rev() {
-            let pte = Pte(slot.load(Ordering::Relaxed));
-            if !pte.present() || (level == 4 && HOST_SLOTS.contains(&i)) {
+        let mut end = upto as usize;
+        while let Some((i, slot)) = present_below(page.words(), end) {
+            end = i;
+            if level == 4 && HOST_SLOTS.contains(&i) {
                 continue;
             }
+            let pte = Pte(slot.load(Ordering::Relaxed));
             if level == 1 {
                 self.put_l1e(pte);
                 continue;
@@ -321,4 +326,57 @@ impl Tables<'_> {
         page.type_cleared();
         Ok(())
     }
+}
+
+/// Entries looked at together: most tables are mostly empty.
+const GROUP: usize = 8;
+
+fn any_present(group: &[AtomicU64]) -> bool {
+    group.iter().fold(0, |all, slot| all | slot.load(Ordering::Relaxed)) & P != 0
+}
+
+fn is_present(slot: &AtomicU64) -> bool {
+    slot.load(Ordering::Relaxed) & P != 0
+}
+
+/// The first present entry at or after `from`.
+#[inline]
+fn present_from(words: &[AtomicU64; 512], from: usize) -> Option<(usize, &AtomicU64)> {
+    let mut at = from;
+    while at < words.len() {
+        if at.is_multiple_of(GROUP) {
+            let group = words.get(at..at + GROUP)?;
+            if !any_present(group) {
+                at += GROUP;
+                continue;
+            }
+        }
+        let slot = words.get(at)?;
+        if is_present(slot) {
+            return Some((at, slot));
+        }
+        at += 1;
+    }
+    None
+}
+
+/// The last present entry below `end`.
+#[inline]
+fn present_below(words: &[AtomicU64; 512], end: usize) -> Option<(usize, &AtomicU64)> {
+    let mut end = end.min(words.len());
+    while end > 0 {
+        if end.is_multiple_of(GROUP) {
+            let group = words.get(end - GROUP..end)?;
+            if !any_present(group) {
+                end -= GROUP;
+                continue;
+            }
+        }
+        end -= 1;
+        let slot = words.get(end)?;
+        if is_present(slot) {
+            return Some((end, slot));
+        }
+    }
+    None
 }

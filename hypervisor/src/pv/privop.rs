@@ -13,9 +13,19 @@ const PREFIX: [u8; 5] = [0x0f, 0x0b, b'x', b'e', b'n'];
 /// `false` when there is none.
 pub fn forced(cx: &mut Cx) -> bool {
     let rip = cx.cpu.regs().rip;
-    match cx.cpu.get_guest::<[u8; 5]>(rip) {
-        Ok(bytes) if bytes == PREFIX => {}
-        _ => return false,
+    // One word is read faster than five bytes, but may reach into a page that is not there.
+    let bytes = match cx.cpu.get_guest::<u64>(rip) {
+        Ok(word) => word.to_le_bytes(),
+        Err(_) => {
+            let mut bytes = [0; 8];
+            match bytes.get_mut(..5).map(|part| cx.cpu.read_guest(rip, part)) {
+                Some(Ok(())) => bytes,
+                _ => return false,
+            }
+        }
+    };
+    if !bytes.starts_with(&PREFIX) {
+        return false;
     }
     // CPUID is what the prefix is for.
     if let Ok([0x0f, 0xa2]) = cx.cpu.get_guest::<[u8; 2]>(rip.wrapping_add(5)) {
