@@ -58,22 +58,22 @@ pub const STEPS: &[Step] = &[
     step("build-guests", true, Kind::Guests),
     step(
         "guest-pv-basic",
-        false,
+        true,
         Kind::Guest("pv-basic", guest::Trial::TWO),
     ),
     step(
         "guest-pv-hostile",
-        false,
+        true,
         Kind::Guest("pv-hostile", guest::Trial::TWO),
     ),
     step(
         "guest-pv-smp",
-        false,
+        true,
         Kind::Guest("pv-smp", guest::Trial::TWO),
     ),
     step(
         "guest-8-cpus",
-        false,
+        true,
         Kind::Guest(
             "pv-smp",
             guest::Trial {
@@ -84,7 +84,7 @@ pub const STEPS: &[Step] = &[
     ),
     step(
         "guest-16-gib",
-        false,
+        true,
         Kind::Guest(
             "pv-smp",
             guest::Trial {
@@ -93,31 +93,31 @@ pub const STEPS: &[Step] = &[
             },
         ),
     ),
-    step("guest-pv-crash", false, Kind::Crashes),
+    step("guest-pv-crash", true, Kind::Crashes),
     step(
         "dom0-1-cpu",
-        false,
+        true,
         Kind::Dom0(boots::Trial { smp: 1, ..USUAL }),
     ),
-    step("dom0-2-cpus", false, Kind::Dom0(USUAL)),
+    step("dom0-2-cpus", true, Kind::Dom0(USUAL)),
     step(
         "dom0-4-cpus",
-        false,
+        true,
         Kind::Dom0(boots::Trial { smp: 4, ..USUAL }),
     ),
     step(
         "dom0-512-mib",
-        false,
+        true,
         Kind::Dom0(boots::Trial { mem: 512, ..USUAL }),
     ),
     step(
         "dom0-8-gib",
-        false,
+        true,
         Kind::Dom0(boots::Trial { mem: 8192, ..USUAL }),
     ),
     step(
         "dom0-virtio-net",
-        false,
+        true,
         Kind::Dom0(boots::Trial {
             nic: Nic::Virtio,
             ..USUAL
@@ -125,7 +125,7 @@ pub const STEPS: &[Step] = &[
     ),
     step(
         "dom0-grub-bios",
-        false,
+        true,
         Kind::Dom0(boots::Trial {
             loader: Loader::Bios,
             ..USUAL
@@ -133,7 +133,7 @@ pub const STEPS: &[Step] = &[
     ),
     step(
         "dom0-grub-uefi",
-        false,
+        true,
         Kind::Dom0(boots::Trial {
             loader: Loader::Uefi,
             limit: Duration::from_secs(360),
