@@ -4,6 +4,7 @@ use crate::cx::Cx;
 use crate::fail::Fail;
 use crate::guest::GuestPtr;
 use crate::irq::pci;
+use machine::boot::MemoryKind;
 use xen_abi::Errno;
 use xen_abi::forms::Payload;
 use xen_abi::platform::*;
@@ -15,6 +16,15 @@ const TABLES: u64 = 104;
 const TABLE_LIST: u64 = 112;
 /// Longest vendor's name, in 16-bit characters with the final zero.
 const MAX_VENDOR: usize = 100;
+
+// Types and attributes of memory, as the boot loader's map lets us tell them. UEFI 2.10, 7.2.
+const RESERVED: u32 = 0;
+const CONVENTIONAL: u32 = 7;
+const UNUSABLE: u32 = 8;
+const ACPI_TABLES: u32 = 9;
+const ACPI_NVS: u32 = 10;
+const WRITE_BACK: u64 = 1 << 3;
+const RUNTIME: u64 = 1 << 63;
 
 fn u32_at(cx: &Cx, at: u64) -> Result<u32, Errno> {
     pci::device_word(cx.hv, at).map_err(|_| Errno::ENOSYS)
@@ -44,7 +54,11 @@ pub fn info(cx: &mut Cx, index: u32, out: &mut XenpfEfiInfo) -> Result<(), Fail>
             arg.revision = u32_at(cx, field(VENDOR_REVISION))?;
             out.set_arm(&arg);
         }
-        XEN_FW_EFI_MEM_INFO | XEN_FW_EFI_PCI_ROM => return Err(Errno::ESRCH.into()),
+        XEN_FW_EFI_MEM_INFO => {
+            let arg: XenpfEfiInfoMem = out.arm();
+            out.set_arm(&memory(cx, arg.addr)?);
+        }
+        XEN_FW_EFI_PCI_ROM => return Err(Errno::ESRCH.into()),
         XEN_FW_EFI_RT_VERSION => return Err(Errno::EOPNOTSUPP.into()),
         XEN_FW_EFI_APPLE_PROPERTIES => return Err(Errno::ENODATA.into()),
         _ => return Err(Errno::EINVAL.into()),
@@ -67,4 +81,27 @@ fn vendor(cx: &mut Cx, at: u64, arg: &XenpfEfiInfoVendor) -> Result<(), Fail> {
         }
     }
     Ok(())
+}
+
+/// The range of EFI's memory map around `addr`, from there on. Errors: `ESRCH` outside the map.
+fn memory(cx: &Cx, addr: u64) -> Result<XenpfEfiInfoMem, Errno> {
+    let ranges = cx.hv.boot.memory.ranges();
+    let range = ranges
+        .iter()
+        .find(|range| (range.base..range.end()).contains(&addr))
+        .ok_or(Errno::ESRCH)?;
+    let (kind, attr) = match range.kind {
+        MemoryKind::Ram => (CONVENTIONAL, WRITE_BACK),
+        MemoryKind::Acpi => (ACPI_TABLES, WRITE_BACK),
+        MemoryKind::Nvs => (ACPI_NVS, WRITE_BACK),
+        MemoryKind::Reserved => (RESERVED, WRITE_BACK | RUNTIME),
+        MemoryKind::Unusable => (UNUSABLE, WRITE_BACK),
+    };
+    Ok(XenpfEfiInfoMem {
+        addr,
+        size: range.end().saturating_sub(addr),
+        attr,
+        r#type: kind,
+        _pad0: 0,
+    })
 }

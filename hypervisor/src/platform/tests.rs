@@ -177,3 +177,28 @@ fn only_soft_off_is_slept() {
     });
     let _ = PowerEvent::of(|| {});
 }
+
+#[test]
+fn firmware_answers_what_it_can() {
+    let world = World::new(1);
+    let dom0 = world.domain(0, true, 1);
+    let mut ask = |kind, index| {
+        world.on(&dom0, 0, 0, |cx| {
+            let arg = XenpfFirmwareInfo {
+                r#type: kind,
+                index,
+                ..Default::default()
+            };
+            op(cx, &mut asking(XENPF_firmware_info, &arg))
+        })
+    };
+    assert_eq!(ask(XEN_FW_DISK_INFO, 0), errno(Errno::ESRCH));
+    assert_eq!(ask(XEN_FW_VBEDDC_INFO, 0), errno(Errno::ESRCH));
+    assert_eq!(ask(XEN_FW_KBD_SHIFT_FLAGS, 0), Ok(0));
+    assert_eq!(ask(XEN_FW_KBD_SHIFT_FLAGS, 1), errno(Errno::ESRCH));
+    assert_eq!(
+        ask(XEN_FW_EFI_INFO, XEN_FW_EFI_VERSION),
+        errno(Errno::ENOSYS)
+    );
+    assert_eq!(ask(99, 0), errno(Errno::EINVAL));
+}
