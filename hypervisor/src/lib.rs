@@ -30,6 +30,7 @@ pub mod run;
 pub mod sched;
 #[cfg(test)]
 mod simtest;
+pub mod speculation;
 pub mod start;
 #[cfg(test)]
 pub mod testing;

@@ -36,6 +36,7 @@ fn start(handover: &mut Handover) -> Result<&'static Hypervisor, String> {
     for warning in warnings {
         log!(hv, Warning, "{warning}");
     }
+    crate::speculation::start(handover, hv, &options);
     x86_emulate::prime();
     let line = handover
         .info

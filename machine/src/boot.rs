@@ -19,6 +19,9 @@ pub trait PhysMemory {
     fn bytes(&self, addr: u64, len: usize) -> Option<&[u8]>;
 }
 
+/// Whether the hypervisor was built with thunks for its indirect branches.
+pub const RETPOLINES: bool = cfg!(retpoline);
+
 /// Most modules taken; further ones are dropped (and counted).
 pub const MAX_MODULES: usize = 16;
 /// Longest command line taken, in bytes.
@@ -92,6 +95,13 @@ impl Handover {
     /// CPU whose `f` returns halts. Once; a second call changes nothing.
     pub fn release_aps(&self, f: &'static (dyn Fn(crate::Cpu) + Sync)) {
         crate::arch::imp::release_aps(f);
+    }
+
+    /// Carries out measures against speculative execution, on each CPU that runs guests. Once,
+    /// before any guest runs; a second call changes nothing. `false` when memory for XPTI ran
+    /// out: it is then left out.
+    pub fn apply_measures(&mut self, measures: &crate::measures::Measures) -> bool {
+        crate::arch::imp::apply_measures(measures, &mut self.cpu, self.cpus)
     }
 
     /// The contents of a module; empty when there is none, it was freed, or the loader put it

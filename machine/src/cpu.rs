@@ -1,7 +1,7 @@
 //! What a physical CPU offers to the policy: entering a guest, time, interrupts, flushes, and
 //! careful access to guests' memory. Each machine implements [`CpuApi`] for its `Cpu`.
 
-use crate::cpumask::CpuMask;
+use crate::cpumask::{AtomicCpuMask, CpuMask};
 use crate::frame::Page;
 use crate::pv::PvState;
 use crate::regs::GuestRegs;
@@ -111,6 +111,10 @@ pub trait CpuApi {
     /// Makes `root` the page table in use. `false`, and nothing done, unless it is a
     /// validated L4.
     fn set_root(&mut self, root: &Page) -> bool;
+    /// An entry of a validated L4 was changed, and CPUs of `users` may be running on it: they
+    /// take the change over, with a full flush, where they run on copies of it (XPTI). Called
+    /// before what the entry named is given up.
+    fn root_changed(&mut self, _users: &AtomicCpuMask) {}
     /// Leaves the guest's page tables for the host's own.
     fn unset_root(&mut self);
     /// Maps a descriptor frame at page `slot` (0 to 13) of the GDT.

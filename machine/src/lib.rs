@@ -15,6 +15,7 @@ pub mod cpumask;
 pub mod frame;
 pub mod heap;
 pub mod lock;
+pub mod measures;
 pub mod platform;
 pub mod pv;
 pub mod regs;

@@ -4,12 +4,21 @@ use crate::arch::imp::Fpu;
 use crate::frame::Page;
 use crate::regs::GuestRegs;
 use alloc::vec::Vec;
+use core::sync::atomic::{AtomicU64, Ordering};
+
+/// Number of the next state, so that no two ever have the same.
+static NEXT_NUMBER: AtomicU64 = AtomicU64::new(1);
 
 /// Pages of a GDT that a guest may set.
 pub const GDT_PAGES: usize = 14;
 
 /// What the processor holds of a PV vCPU while it runs, and this while it does not.
 pub struct PvState {
+    /// A number of its own, by which a CPU knows that it ran another vCPU before.
+    pub(crate) number: u64,
+    /// Whether it is of the control domain, for which measures against speculation are chosen
+    /// apart.
+    pub control: bool,
     /// General registers and frame.
     pub regs: GuestRegs,
     /// DS, ES, FS, GS selectors.
@@ -42,6 +51,8 @@ impl PvState {
     /// The state of a vCPU that never ran. `None` when memory runs out.
     pub fn new() -> Option<PvState> {
         Some(PvState {
+            number: NEXT_NUMBER.fetch_add(1, Ordering::Relaxed),
+            control: false,
             regs: GuestRegs::default(),
             selectors: [0; 4],
             fs_base: 0,

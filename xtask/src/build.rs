@@ -8,12 +8,17 @@ use anyhow::{Context, Result, bail};
 
 use crate::{paths, proc, symbols, toolchain};
 
+/// Whether the hypervisor's indirect branches go through a thunk, which it makes a retpoline
+/// where the processor needs one: see `docs/security.md`.
+const THUNKS: bool = false;
+
 /// Builds the hypervisor and puts it at `target/xenios`, its symbols beside it in
 /// `target/xenios.sym`. Returns the image's path.
 pub fn image(debug: bool) -> Result<PathBuf> {
     let built = cargo(
         "hypervisor image",
         &["-p", "xenios", "--bin", "xenios"],
+        THUNKS,
         debug,
     )?;
     let image = paths::image();
@@ -33,7 +38,7 @@ pub fn image(debug: bool) -> Result<PathBuf> {
 /// Builds the guest kernels into `target/guests/` and returns their names.
 pub fn guests() -> Result<Vec<String>> {
     let names = guest_names()?;
-    let built = cargo("guest kernels", &["-p", "guest-kernels", "--bins"], false)?;
+    let built = cargo("guest kernels", &["-p", "guest-kernels", "--bins"], false, false)?;
     fs::create_dir_all(paths::target().join("guests"))?;
     for name in &names {
         copy(&built.join(name), &paths::guest(name))?;
@@ -67,9 +72,11 @@ fn kernel_name(path: &Path) -> Option<String> {
     Some(name?.to_str()?.to_owned())
 }
 
-/// Runs cargo for bare metal; returns where the binaries are.
-fn cargo(what: &str, args: &[&str], debug: bool) -> Result<PathBuf> {
-    let mut command = toolchain::find()?.cargo_build();
+/// Runs cargo for bare metal; returns where the binaries are. With `thunks` indirect branches
+/// become calls of a thunk; all of that has a folder of its own, `core` included.
+fn cargo(what: &str, args: &[&str], thunks: bool, debug: bool) -> Result<PathBuf> {
+    let dir = if thunks { "metal-thunks" } else { "metal" };
+    let mut command = toolchain::find()?.cargo_build(dir, thunks);
     command.current_dir(paths::root()).args(args);
     if !debug {
         command.arg("--release");
@@ -78,7 +85,7 @@ fn cargo(what: &str, args: &[&str], debug: bool) -> Result<PathBuf> {
     proc::step(&format!("building {what}"), &mut command, &log)?;
     let profile = if debug { "debug" } else { "release" };
     Ok(paths::target()
-        .join("metal")
+        .join(dir)
         .join(toolchain::TARGET)
         .join(profile))
 }

@@ -13,6 +13,11 @@ use crate::{host, paths, proc};
 /// The bare-metal target.
 pub const TARGET: &str = "x86_64-unknown-none";
 
+/// Flags, besides those of the workspace, that make indirect branches through
+/// `__x86_indirect_thunk_r11`, and say so to the code. All of `core` has to be built like that.
+const THUNKS: &str = "target.x86_64-unknown-none.rustflags=\
+    ['-Zretpoline-external-thunk', '--cfg=retpoline']";
+
 /// The packages of Debian's matching compiler, cargo and library source.
 const DEBIAN: [&str; 3] = ["rustc-web", "cargo-web", "rust-web-src"];
 
@@ -27,8 +32,10 @@ pub struct Toolchain {
 }
 
 impl Toolchain {
-    /// `cargo build` for the bare-metal target, `core` included.
-    pub fn cargo_build(&self) -> Command {
+    /// `cargo build` for the bare-metal target, `core` included, into `target/DIR`. With
+    /// `thunks`, and where `core` is built along, indirect branches go through a thunk that the
+    /// program has to bring.
+    pub fn cargo_build(&self, dir: &str, thunks: bool) -> Command {
         let mut cargo = Command::new(&self.cargo);
         // What the cargo that runs xtask set for itself is not meant for this one.
         for name in [
@@ -52,7 +59,10 @@ impl Toolchain {
         if !self.has_lld() {
             cargo.env("CARGO_TARGET_X86_64_UNKNOWN_NONE_LINKER", "ld.lld");
         }
-        cargo.arg("--target-dir").arg(paths::target().join("metal"));
+        if thunks && self.build_std {
+            cargo.args(["--config", THUNKS]);
+        }
+        cargo.arg("--target-dir").arg(paths::target().join(dir));
         cargo
     }
 

@@ -192,11 +192,13 @@ impl Vcpu {
         let default_info = (id < xen_abi::xen::XEN_LEGACY_MAX_VCPUS)
             .then(|| GuestArea::new(dom.shared_info.another(), at, VCPU_INFO_SIZE))
             .flatten();
+        let mut state = VcpuState::new()?;
+        state.pv.control = dom.privileged;
         Some(Arc::new(Vcpu {
             id,
             domain: Arc::downgrade(dom),
             domid: dom.id,
-            state: Lock::new(locks::LEASE, VcpuState::new()?),
+            state: Lock::new(locks::LEASE, state),
             info_area: Once::new(),
             default_info,
             events: VcpuEvents::default(),

@@ -4,7 +4,7 @@ use super::pte::{A, ADDR, D, P, Pte, RW};
 use super::tables::{TableResult, Tables};
 use core::sync::atomic::{AtomicU64, Ordering};
 use machine::frame::HOST_SLOTS;
-use machine::{Page, PageType};
+use machine::{CpuApi, Page, PageType};
 use xen_abi::Errno;
 
 /// How an entry is written.
@@ -148,6 +148,9 @@ impl Tables<'_> {
             return self.undo_upper(new, held, Errno::EBUSY);
         };
         drop(lock);
+        if level == 4 {
+            self.cpu.root_changed(&self.dom.dirty_cpus);
+        }
         if !held || !was.present() {
             return Ok(());
         }

@@ -26,6 +26,11 @@ pub fn release_aps(f: &'static (dyn Fn(super::Cpu) + Sync)) {
     }
 }
 
+/// There is nothing to be done: simulated processors do not speculate.
+pub fn apply_measures(_: &crate::measures::Measures, _: &mut super::Cpu, _: u32) -> bool {
+    true
+}
+
 /// Frames below this one are the firmware's: 1 MiB.
 const LOW_FRAMES: u64 = 256;
 

@@ -35,7 +35,7 @@ mod tlb;
 mod walk;
 
 pub use audit::{FrameCounts, for_seeds};
-pub use boot::{boot_bytes, release_aps};
+pub use boot::{apply_measures, boot_bytes, release_aps};
 pub use cpu::{
     CONSOLE_VECTOR, Cpu, ERROR_VECTOR, FLUSH_VECTOR, KICK_VECTOR, SPURIOUS_VECTOR, TIMER_VECTOR,
 };

@@ -19,6 +19,12 @@ pub const HOST_RSP: usize = offset_of!(Area, host_rsp);
 pub const GUEST_CR3: usize = offset_of!(Area, guest_cr3);
 /// Offset of [`Area::host_cr3`].
 pub const HOST_CR3: usize = offset_of!(Area, host_cr3);
+/// Offset of [`Area::host_root`].
+pub const HOST_ROOT: usize = offset_of!(Area, host_root);
+/// Offset of [`Area::data_selector`].
+pub const DATA_SELECTOR: usize = offset_of!(Area, data_selector);
+/// Offset of [`Area::measures`].
+pub const MEASURES: usize = offset_of!(Area, measures);
 
 /// Long-mode task state segment (Intel SDM 3A, 8.7).
 #[repr(C, packed(4))]
@@ -40,10 +46,16 @@ pub struct Area {
     pub regs: GuestRegs,
     /// Where the host continues at the guest's next exit.
     pub host_rsp: u64,
-    /// Root table to run the guest on, when the host's differs (XPTI).
+    /// Root table to run the guest on, when the host's differs (XPTI); else zero.
     pub guest_cr3: u64,
-    /// Root table of the host, when it differs (XPTI).
+    /// Root table of the host, when it differs (XPTI); else zero.
     pub host_cr3: u64,
+    /// The host's own root table, on which NMIs and the like of the host are served.
+    pub host_root: u64,
+    /// [`selector::HOST_DS`], for VERW.
+    pub data_selector: u64,
+    /// Where the measures before a guest's entry go on, in this area's mapping of the code.
+    pub measures: u64,
     /// Index of this CPU.
     pub cpu: u32,
     /// Its local APIC's id.
@@ -111,6 +123,9 @@ pub fn create(cpu: u32, apic_id: u32, m: &mut dyn AreaMapper) -> Option<()> {
         let area = &mut *((base + AREA_DATA) as *mut Area);
         area.cpu = cpu;
         area.apic_id = apic_id;
+        area.host_root = super::paging::host_root();
+        area.data_selector = selector::HOST_DS as u64;
+        area.measures = base + AREA_ENTRY + super::mitigate::measures_offset();
         area.tss.rsp = [base + AREA_DATA + HOST_RSP as u64; 3];
         for ist in 0..IST_STACKS {
             area.tss.ist[ist as usize] =

@@ -4,19 +4,32 @@
 //! Invariant: a `Cpu` exists once for each processor and stays on it (it is `!Send`), so the
 //! area it points to has no other writer.
 
+mod descriptors;
+mod flush;
+mod regs;
+mod speculation;
+mod trap;
+
+pub use flush::relax;
+pub use trap::patch_entry;
+
 use super::area::{self, Area};
 use super::entry::{self, VECTOR_SYSCALL32};
 use super::layout::*;
+use super::mitigate::xpti;
 use super::{apic, clock, fpu, io, mem::TLB, usercopy};
 use crate::cpu::{CpuApi, Exit, Fault, Interrupt, SegBase};
-use crate::cpumask::CpuMask;
+use crate::cpumask::{AtomicCpuMask, CpuMask};
 use crate::frame::{Page, PageType};
+use crate::measures::Measures;
 use crate::pv::PvState;
 use crate::regs::*;
 use crate::tlb::Flush;
 use core::arch::asm;
 use core::marker::PhantomData;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use flush::do_flush;
+use regs::{load_selector, read_dr, read_selector, write_dr};
 
 /// Vector of the APIC's timer.
 pub const TIMER_VECTOR: u8 = 0xfa;
@@ -50,6 +63,12 @@ pub struct Cpu {
     /// TSC ticks of [`BUDGET_NS`].
     budget: u64,
     timer: Option<u64>,
+    /// [`PvState::number`] of what was loaded last.
+    last: u64,
+    /// What is done against speculation.
+    measures: Measures,
+    /// Whether the loaded guest runs on copies of its root tables.
+    shadowed: bool,
     _here: PhantomData<*mut ()>,
 }
 
@@ -70,6 +89,9 @@ impl Cpu {
             exit_tsc: tsc(),
             budget: khz * BUDGET_NS / 1_000_000,
             timer: None,
+            last: 0,
+            measures: Measures::default(),
+            shadowed: false,
             _here: PhantomData,
         }
     }
@@ -102,129 +124,12 @@ fn tsc() -> u64 {
     unsafe { core::arch::x86_64::_rdtsc() }
 }
 
-/// Flushes this CPU's whole TLB, global entries too, by toggling CR4.PGE.
-fn flush_all(cpu: u32) {
-    TLB.note_full_flush(cpu);
-    let cr4 = io::read_cr4();
-    // SAFETY: only PGE changes, and comes back.
-    unsafe {
-        if cr4 & 1 << 7 != 0 {
-            asm!("mov cr4, {}", in(reg) cr4 & !(1 << 7), options(nostack, preserves_flags));
-            asm!("mov cr4, {}", in(reg) cr4, options(nostack, preserves_flags));
-        } else {
-            asm!("mov {t}, cr3", "mov cr3, {t}", t = out(reg) _,
-                options(nostack, preserves_flags));
-        }
-    }
-}
-
-fn do_flush(cpu: u32, what: Flush) {
-    match what {
-        Flush::All => flush_all(cpu),
-        // SAFETY: drops a translation, which the next access makes again.
-        Flush::Page(va) => unsafe {
-            asm!("invlpg [{}]", in(reg) va, options(nostack, preserves_flags));
-        },
-    }
-}
-
-/// What a CPU does while it waits for another: answers TLB flush requests.
-pub fn relax() {
-    core::hint::spin_loop();
-    if let Some(area) = area::current() {
-        TLB.answer(area.cpu, |what| do_flush(area.cpu, what));
-    }
-}
-
-/// The address of the page-table entry that maps `va` of the hypervisor with 4 KiB.
-fn host_pte(va: u64) -> Option<&'static AtomicU64> {
-    let mut table = HOST_CR3.load(Ordering::Relaxed) & !0xfff;
-    for level in (0..4).rev() {
-        let index = (va >> (12 + 9 * level)) & 511;
-        // SAFETY: the host's own tables lie in RAM, which the direct map covers.
-        let entry = unsafe { &*((DIRECT_MAP_VA + table + index * 8) as *const AtomicU64) };
-        if level == 0 {
-            return Some(entry);
-        }
-        let value = entry.load(Ordering::Relaxed);
-        if value & 1 == 0 || value & 1 << 7 != 0 {
-            return None;
-        }
-        table = value & 0x000f_ffff_ffff_f000;
-    }
-    None
-}
-
-fn read_selector(which: usize) -> u16 {
-    let sel: u16;
-    // SAFETY: reads a segment register.
-    unsafe {
-        match which {
-            0 => asm!("mov {0:x}, ds", out(reg) sel, options(nomem, nostack, preserves_flags)),
-            1 => asm!("mov {0:x}, es", out(reg) sel, options(nomem, nostack, preserves_flags)),
-            2 => asm!("mov {0:x}, fs", out(reg) sel, options(nomem, nostack, preserves_flags)),
-            _ => asm!("mov {0:x}, gs", out(reg) sel, options(nomem, nostack, preserves_flags)),
-        }
-    }
-    sel
-}
-
-macro_rules! load_selector {
-    ($name:literal, $sel:expr) => {
-        // SAFETY: the host uses no data segment; a bad selector faults and null is loaded.
-        unsafe {
-            asm!(
-                concat!("2: mov ", $name, ", {s:x}"),
-                "jmp 4f",
-                "3: xor {s:e}, {s:e}",
-                concat!("mov ", $name, ", {s:x}"),
-                "4:",
-                ".pushsection .ex_table, \"a\"",
-                ".balign 8",
-                ".quad 2b, 3b",
-                ".popsection",
-                s = inout(reg) $sel as u64 => _, options(nostack));
-        }
-    };
-}
-
 const FS_BASE: u32 = 0xc000_0100;
 const GS_BASE: u32 = 0xc000_0101;
 const KERNEL_GS_BASE: u32 = 0xc000_0102;
 
 fn canonical(va: u64) -> bool {
     ((va << 16) as i64 >> 16) as u64 == va
-}
-
-fn write_dr(index: usize, value: u64) {
-    // SAFETY: the policy lets no breakpoint into the hypervisor's addresses.
-    unsafe {
-        match index {
-            0 => asm!("mov dr0, {}", in(reg) value, options(nomem, nostack)),
-            1 => asm!("mov dr1, {}", in(reg) value, options(nomem, nostack)),
-            2 => asm!("mov dr2, {}", in(reg) value, options(nomem, nostack)),
-            3 => asm!("mov dr3, {}", in(reg) value, options(nomem, nostack)),
-            6 => asm!("mov dr6, {}", in(reg) value & 0xffff_ffff, options(nomem, nostack)),
-            7 => asm!("mov dr7, {}", in(reg) value & 0xffff_ffff, options(nomem, nostack)),
-            _ => {}
-        }
-    }
-}
-
-fn read_dr(index: usize) -> u64 {
-    let value;
-    // SAFETY: reads a register.
-    unsafe {
-        match index {
-            0 => asm!("mov {}, dr0", out(reg) value, options(nomem, nostack)),
-            1 => asm!("mov {}, dr1", out(reg) value, options(nomem, nostack)),
-            2 => asm!("mov {}, dr2", out(reg) value, options(nomem, nostack)),
-            3 => asm!("mov {}, dr3", out(reg) value, options(nomem, nostack)),
-            6 => asm!("mov {}, dr6", out(reg) value, options(nomem, nostack)),
-            _ => asm!("mov {}, dr7", out(reg) value, options(nomem, nostack)),
-        }
-    }
-    value
 }
 
 impl CpuApi for Cpu {
@@ -369,12 +274,15 @@ impl CpuApi for Cpu {
     }
 
     fn load_pv(&mut self, state: &PvState) {
+        if self.last != state.number {
+            self.switch(state);
+        }
         for (slot, frame) in state.gdt.iter().enumerate() {
             self.set_gdt_frame(slot, frame.as_ref());
         }
         self.set_ldt(&state.ldt, state.ldt_entries);
         // Both bases and the selectors: a selector load clears its base, so bases come last.
-        flush_all(self.id);
+        do_flush(self.id, Flush::All);
         load_selector!("ds", state.selectors[0]);
         load_selector!("es", state.selectors[1]);
         load_selector!("fs", state.selectors[2]);
@@ -420,60 +328,36 @@ impl CpuApi for Cpu {
         unsafe {
             asm!("mov cr3, {}", in(reg) root.mfn().addr(), options(nostack, preserves_flags));
         }
+        if self.shadowed {
+            self.set_shadow(root.mfn().addr());
+        }
         true
+    }
+
+    #[inline]
+    fn root_changed(&mut self, users: &AtomicCpuMask) {
+        if xpti::on() {
+            xpti::changed();
+            self.flush(&users.load(), Flush::All);
+        }
     }
 
     fn unset_root(&mut self) {
         let cr3 = HOST_CR3.load(Ordering::Relaxed);
         // SAFETY: the host's own tables.
         unsafe { asm!("mov cr3, {}", in(reg) cr3, options(nostack, preserves_flags)) };
-        flush_all(self.id);
+        if xpti::on() {
+            xpti::leave(self.id);
+        }
+        do_flush(self.id, Flush::All);
     }
 
     fn set_gdt_frame(&mut self, slot: usize, frame: Option<&Page>) {
-        if slot >= crate::pv::GDT_PAGES {
-            return;
-        }
-        let va = area::base(self.id) + AREA_GDT + slot as u64 * 4096;
-        // Accessed bits in descriptors are set by the processor, so the page is writable: it
-        // is supervisor-only, and the policy counts it as a descriptor table.
-        let new = frame.map_or(0, |page| page.mfn().addr() | 0x3 | 1 << 63);
-        if let Some(pte) = host_pte(va) {
-            if pte.load(Ordering::Relaxed) & !0x60 != new {
-                pte.store(new, Ordering::Relaxed);
-                do_flush(self.id, Flush::Page(va));
-            }
-        }
+        descriptors::set_gdt_frame(self.id, slot, frame);
     }
 
     fn set_ldt(&mut self, frames: &[Page], entries: u32) {
-        let base = area::base(self.id) + AREA_LDT;
-        for slot in 0..16usize {
-            let new = frames.get(slot).map_or(0, |page| page.mfn().addr() | 0x3 | 1 << 63);
-            let va = base + slot as u64 * 4096;
-            if let Some(pte) = host_pte(va) {
-                if pte.load(Ordering::Relaxed) & !0x60 != new {
-                    pte.store(new, Ordering::Relaxed);
-                    do_flush(self.id, Flush::Page(va));
-                }
-            }
-        }
-        let entries = entries.min(frames.len() as u32 * 512);
-        let selector: u64 = if entries == 0 { 0 } else { entry::selector::LDT as u64 };
-        if entries != 0 {
-            let (lo, hi) = area::system_descriptor(base, entries as u64 * 8 - 1, 2);
-            let at = area::base(self.id)
-                + AREA_GDT
-                + 14 * 4096
-                + (entry::selector::LDT as u64 - 0xe000);
-            // SAFETY: this CPU's own page of descriptors; the LDT is loaded just below.
-            unsafe {
-                (at as *mut u64).write(lo);
-                ((at + 8) as *mut u64).write(hi);
-            }
-        }
-        // SAFETY: null, or the descriptor just written.
-        unsafe { asm!("lldt {0:x}", in(reg) selector, options(nostack)) };
+        descriptors::set_ldt(self.id, frames, entries);
     }
 
     #[inline(always)]
@@ -559,43 +443,11 @@ impl CpuApi for Cpu {
     }
 
     fn rdmsr(&self, msr: u32) -> Option<u64> {
-        let (lo, hi, ok): (u32, u32, u32);
-        // SAFETY: a register that is not there faults and is caught.
-        unsafe {
-            asm!(
-                "2: rdmsr",
-                "mov {ok:e}, 1",
-                "jmp 4f",
-                "3: xor {ok:e}, {ok:e}",
-                "4:",
-                ".pushsection .ex_table, \"a\"",
-                ".balign 8",
-                ".quad 2b, 3b",
-                ".popsection",
-                ok = out(reg) ok, in("ecx") msr, out("eax") lo, out("edx") hi, options(nostack));
-        }
-        (ok != 0).then_some((hi as u64) << 32 | lo as u64)
+        regs::rdmsr(msr)
     }
 
     fn wrmsr(&mut self, msr: u32, value: u64) -> bool {
-        let ok: u32;
-        // SAFETY: a refused write faults and is caught; which registers may be written at all
-        // is the policy's promise (none that changes how the host runs).
-        unsafe {
-            asm!(
-                "2: wrmsr",
-                "mov {ok:e}, 1",
-                "jmp 4f",
-                "3: xor {ok:e}, {ok:e}",
-                "4:",
-                ".pushsection .ex_table, \"a\"",
-                ".balign 8",
-                ".quad 2b, 3b",
-                ".popsection",
-                ok = out(reg) ok, in("ecx") msr, in("eax") value as u32,
-                in("edx") (value >> 32) as u32, options(nostack));
-        }
-        ok != 0
+        regs::wrmsr(msr, value)
     }
 
     fn port_in(&mut self, port: u16, bytes: u8) -> u32 {
@@ -627,55 +479,5 @@ impl CpuApi for Cpu {
     #[inline(always)]
     fn write_guest(&mut self, va: u64, buf: &[u8]) -> Result<(), Fault> {
         usercopy::write(va, buf)
-    }
-}
-
-/// A trap that the host itself took.
-#[unsafe(no_mangle)]
-extern "C" fn __xenios_host_trap(frame: &mut GuestRegs) {
-    match frame.vector {
-        2 => {
-            if let Some(area) = area::current_ist() {
-                area.nmi.fetch_add(1, Ordering::Relaxed);
-            }
-        }
-        32..=255 => {
-            frame.rflags &= !rflags::IF;
-            if let Some(area) = area::current() {
-                let (word, bit) = (frame.vector as usize / 32, frame.vector % 32);
-                if let Some(pending) = area.pending.get(word) {
-                    pending.fetch_or(1 << bit, Ordering::Relaxed);
-                }
-            }
-        }
-        _ => match usercopy::fixup(frame.rip) {
-            Some(to) => frame.rip = to,
-            None => super::panic::trap(frame),
-        },
-    }
-}
-
-/// Fills the entry code's gaps for what this processor has.
-///
-/// # Safety
-/// Called once at boot, before any guest runs and before other CPUs do.
-pub unsafe fn patch_entry(has_smap: bool) {
-    if !has_smap {
-        return;
-    }
-    const CLAC: [u8; 3] = [0x0f, 0x01, 0xca];
-    const STAC: [u8; 3] = [0x0f, 0x01, 0xcb];
-    let sites = [
-        (&raw const entry::__xenios_patch_clac_1, CLAC),
-        (&raw const entry::__xenios_patch_clac_2, CLAC),
-        (&raw const usercopy::__xenios_patch_clac_3, CLAC),
-        (&raw const usercopy::__xenios_patch_clac_4, CLAC),
-        (&raw const usercopy::__xenios_patch_stac_1, STAC),
-        (&raw const usercopy::__xenios_patch_stac_2, STAC),
-    ];
-    for (site, bytes) in sites {
-        let pa = site as u64 - IMAGE_VA + IMAGE_PA;
-        // SAFETY: the image's own bytes, through the direct map, where it is writable.
-        unsafe { core::ptr::copy_nonoverlapping(bytes.as_ptr(), (DIRECT_MAP_VA + pa) as *mut u8, 3) };
     }
 }

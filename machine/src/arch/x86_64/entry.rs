@@ -29,6 +29,56 @@ pub mod selector {
 
 global_asm!(
     r#"
+    .macro xenios_push_all
+    push rdi
+    push rsi
+    push rdx
+    push rcx
+    push rax
+    push r8
+    push r9
+    push r10
+    push r11
+    push rbx
+    push rbp
+    push r12
+    push r13
+    push r14
+    push r15
+    cld
+    .endm
+    .macro xenios_pop_all
+    pop r15
+    pop r14
+    pop r13
+    pop r12
+    pop rbp
+    pop rbx
+    pop r11
+    pop r10
+    pop r9
+    pop r8
+    pop rax
+    pop rcx
+    pop rdx
+    pop rsi
+    pop rdi
+    .endm
+    // Calls __xenios_host_trap, too far away for a direct call, without a branch that can be
+    // predicted from elsewhere.
+    .macro xenios_call_trap
+    movabs rax, offset __xenios_host_trap
+    call 3f
+    jmp 5f
+3:  call 4f
+2:  pause
+    lfence
+    jmp 2b
+4:  mov [rsp], rax
+    ret
+5:
+    .endm
+
     .section .entry, "ax", @progbits
     .balign 4096
     .globl __xenios_stubs
@@ -74,12 +124,10 @@ __xenios_patch_clac_1:
     push r14
     push r15
     .globl __xenios_patch_exit
-__xenios_patch_exit:                // room for mitigations, filled at boot
-    .byte 0xeb, 62
-    .fill 62, 1, 0x90
-    .globl __xenios_patch_exit_end
-__xenios_patch_exit_end:
+__xenios_patch_exit:                // a jump to the measures, where there are any
     mov rsp, [rip + __entry_start - {D} + {HOST_RSP}]
+    .globl __xenios_exit_rest
+__xenios_exit_rest:
     pop r15
     pop r14
     pop r13
@@ -127,14 +175,12 @@ __xenios_enter:
     push r14
     push r15
     mov [rdi + {HOST_RSP}], rsp
-    lea rsp, [rdi + {REGS}]
     .globl __xenios_patch_entry
-__xenios_patch_entry:               // room for mitigations, filled at boot
-    .byte 0xeb, 46
-    .fill 46, 1, 0x90
-    .globl __xenios_patch_entry_end
-__xenios_patch_entry_end:
+__xenios_patch_entry:               // a jump to the measures, where there are any
+    lea rsp, [rdi + {REGS}]
     pop r15
+    .globl __xenios_restore
+__xenios_restore:
     pop r14
     pop r13
     pop r12
@@ -170,51 +216,39 @@ __xenios_patch_entry_end:
 .Lxenios_iretq:
     iretq
 
-    // A fault, or an interrupt in the idle window, taken by the host itself.
+    // A fault, or an interrupt in the idle window, taken by the host itself. IRET to the guest
+    // runs from the image's mapping of this code, or from this one (XPTI).
 .Lxenios_host:
     push rax
-    // The code that enters a guest runs where the image is linked, not in the CPU's area.
+    lea rax, [rip + .Lxenios_iretq]
+    cmp rax, [rsp + 16]
+    je 1f
     movabs rax, offset .Lxenios_iretq
     cmp rax, [rsp + 16]
-    pop rax
+1:  pop rax
     je .Lxenios_iret_fault
-.Lxenios_host_save:
-    push rdi
-    push rsi
-    push rdx
-    push rcx
-    push rax
-    push r8
-    push r9
-    push r10
-    push r11
-    push rbx
-    push rbp
-    push r12
-    push r13
-    push r14
-    push r15
-    cld
+    xenios_push_all
     mov rdi, rsp
     sub rsp, 8
-    movabs rax, offset __xenios_host_trap
-    call rax
+    xenios_call_trap
     add rsp, 8
-    pop r15
-    pop r14
-    pop r13
-    pop r12
-    pop rbp
-    pop rbx
-    pop r11
-    pop r10
-    pop r9
-    pop r8
-    pop rax
-    pop rcx
-    pop rdx
-    pop rsi
-    pop rdi
+    xenios_pop_all
+    add rsp, 8
+    iretq
+
+    // An NMI or the like of the host: it may be on the guest's root table, just before IRET or
+    // just after an exit, where the rest of the host is not mapped.
+.Lxenios_ist_host:
+    xenios_push_all
+    mov rdi, rsp
+    mov rbx, cr3
+    mov rax, [rip + __entry_start - {D} + {HOST_ROOT}]
+    mov cr3, rax
+    sub rsp, 8
+    xenios_call_trap
+    add rsp, 8
+    mov cr3, rbx
+    xenios_pop_all
     add rsp, 8
     iretq
 
@@ -232,7 +266,7 @@ __xenios_patch_entry_end:
 __xenios_patch_clac_2:
     .byte 0x0f, 0x1f, 0x00
     test byte ptr [rsp + 16], 3
-    jz .Lxenios_host_save
+    jz .Lxenios_ist_host
     cld
     mov [rip + __entry_start - {D} + {RAX}], rax
     mov rax, [rsp]
@@ -251,12 +285,12 @@ __xenios_patch_clac_2:
     lea rsp, [rip + __entry_start - {D} + {ERROR}]
     // the error slot is kept: the pushes go below it
     jmp .Lxenios_save
-    .balign 4096
     .text
     "#,
     D = const AREA_ENTRY - AREA_DATA,
     REGS = const super::area::REGS,
     HOST_RSP = const super::area::HOST_RSP,
+    HOST_ROOT = const super::area::HOST_ROOT,
     RAX = const super::area::REGS + 80,
     ERROR = const super::area::REGS + 120,
     RIP = const super::area::REGS + 128,
@@ -278,8 +312,6 @@ unsafe extern "C" {
     pub(super) static __xenios_patch_clac_1: u8;
     pub(super) static __xenios_patch_clac_2: u8;
     pub(super) static __xenios_patch_exit: u8;
-    pub(super) static __xenios_patch_exit_end: u8;
     pub(super) static __xenios_patch_entry: u8;
-    pub(super) static __xenios_patch_entry_end: u8;
     pub(super) fn __xenios_enter(area: *mut super::area::Area);
 }

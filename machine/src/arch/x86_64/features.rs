@@ -34,7 +34,8 @@ const PAT: u64 = 0x0000_0501_0007_0406;
 const CR0: u64 = 0x8005_0033; // PG, AM, WP, NE, ET, MP, PE
 const CR4_PAE: u64 = 1 << 5;
 const CR4_MCE: u64 = 1 << 6;
-const CR4_PGE: u64 = 1 << 7;
+/// CR4's bit for global translations.
+pub const CR4_PGE: u64 = 1 << 7;
 const CR4_FXSR: u64 = 1 << 9;
 const CR4_XMM: u64 = 1 << 10;
 const CR4_FSGSBASE: u64 = 1 << 16;

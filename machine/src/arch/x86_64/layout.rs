@@ -13,8 +13,9 @@ pub const END_SLOT: usize = 272;
 pub const M2P_RO_VA: u64 = 0xffff_8000_0000_0000;
 /// Per-CPU areas, [`AREA_STRIDE`] apart. Slot 257.
 pub const AREA_VA: u64 = 0xffff_8080_0000_0000;
-/// Bytes from one CPU's area to the next; areas are aligned to it.
-pub const AREA_STRIDE: u64 = 0x20_0000;
+/// Bytes from one CPU's area to the next; areas are aligned to it. The first 2 MiB, which one
+/// page-table entry covers, is all that a guest's tables show of it (see `mitigate::xpti`).
+pub const AREA_STRIDE: u64 = 0x40_0000;
 /// Uncached mappings of devices. Slot 258.
 pub const MMIO_VA: u64 = 0xffff_8100_0000_0000;
 /// Array of `PageInfo`, indexed by machine frame number. Slot 259.
@@ -41,10 +42,6 @@ pub const AREA_DATA: u64 = 0x2_0000;
 pub const AREA_ENTRY: u64 = 0x2_8000;
 /// The IDT: one page.
 pub const AREA_IDT: u64 = 0x3_0000;
-/// Host stack, from here up to [`AREA_STACK_TOP`]; unmapped pages on both sides.
-pub const AREA_STACK: u64 = 0x4_0000;
-/// Top of the host stack.
-pub const AREA_STACK_TOP: u64 = 0x6_0000;
 /// First of the four IST stacks, each two pages, [`AREA_IST_STRIDE`] apart, unmapped between.
 pub const AREA_IST: u64 = 0x7_0000;
 /// Distance between IST stacks.
@@ -53,3 +50,8 @@ pub const AREA_IST_STRIDE: u64 = 0x4000;
 pub const AREA_IST_SIZE: u64 = 0x2000;
 /// Number of IST stacks: #DB, NMI, #DF, #MC.
 pub const IST_STACKS: u64 = 4;
+/// Host stack, from here up to [`AREA_STACK_TOP`]; unmapped pages on both sides. It lies in the
+/// area's second 2 MiB: while a guest runs on a CPU with Meltdown, it is not mapped.
+pub const AREA_STACK: u64 = 0x24_0000;
+/// Top of the host stack.
+pub const AREA_STACK_TOP: u64 = 0x26_0000;

@@ -78,6 +78,12 @@ impl MemOps for MemArch {
         TLB.clock()
     }
 
+    fn root_changed(self) {
+        if super::mitigate::xpti::on() {
+            super::mitigate::xpti::changed();
+        }
+    }
+
     fn host_slot(self, slot: usize) -> u64 {
         let root = Mfn::of(super::cpu::host_root());
         self.words(root).get(slot).map_or(0, |entry| entry.load(Ordering::Relaxed))

@@ -29,11 +29,13 @@ pub mod cpu;
 pub mod entry;
 mod fpu;
 pub mod mem;
+mod mitigate;
 mod usercopy;
 
 pub use cpu::{Cpu, relax};
 pub use fpu::Fpu;
 pub use mem::MemArch;
+pub use mitigate::apply as apply_measures;
 pub use smp::release as release_aps;
 pub use start::boot_bytes;
 

@@ -123,6 +123,20 @@ pub fn map(
     Some(())
 }
 
+/// The entry of `level` (1 to 3) that the host's tables have for `va`; `None` when there is no
+/// table of that level.
+pub fn table_entry(va: u64, level: u64) -> Option<u64> {
+    let mut table = host_root();
+    for upper in (level + 1..=4).rev() {
+        let found = entry(table, va >> (12 + 9 * (upper - 1))).load(Ordering::Relaxed);
+        if found & flag::PRESENT == 0 || upper < 4 && found & flag::LARGE != 0 {
+            return None;
+        }
+        table = found & ADDRESS;
+    }
+    Some(entry(table, va >> (12 + 9 * (level - 1))).load(Ordering::Relaxed))
+}
+
 /// What the host's tables make of `va`: the leaf entry and the machine address.
 pub fn translate(va: u64) -> Option<(u64, u64)> {
     let mut table = host_root();

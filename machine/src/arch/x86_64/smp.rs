@@ -11,7 +11,7 @@ use super::area::{self, AreaMapper};
 use super::galloc::HeapPages;
 use super::layout::*;
 use super::paging::{self, TableSource};
-use super::{apic, clock, cpu, features, memory};
+use super::{apic, clock, cpu, features, memory, mitigate};
 use crate::boot::{BootInfo, MemoryKind};
 use crate::cpu::CpuApi;
 use crate::cpumask::{AtomicCpuMask, MAX_CPUS};
@@ -275,6 +275,7 @@ extern "C" fn ap_entry(cpu: u32) -> ! {
     ONLINE.set(cpu);
     loop {
         if let Some(run) = RELEASE.get() {
+            mitigate::init_cpu(&mut me);
             run(me);
             super::io::halt_forever();
         }

@@ -1,0 +1,47 @@
+//! Flushing the running CPU's TLB.
+//!
+//! Why unsafe: INVLPG and control registers. No state but the machine's flush clock.
+
+use super::super::mem::TLB;
+use super::super::mitigate::xpti;
+use super::super::{area, io};
+use crate::tlb::Flush;
+use core::arch::asm;
+
+/// Flushes this CPU's whole TLB, global entries too, by toggling CR4.PGE.
+fn flush_all(cpu: u32) {
+    TLB.note_full_flush(cpu);
+    if xpti::on() {
+        xpti::renew_current(cpu);
+    }
+    let cr4 = io::read_cr4();
+    // SAFETY: only PGE changes, and comes back.
+    unsafe {
+        if cr4 & 1 << 7 != 0 {
+            asm!("mov cr4, {}", in(reg) cr4 & !(1 << 7), options(nostack, preserves_flags));
+            asm!("mov cr4, {}", in(reg) cr4, options(nostack, preserves_flags));
+        } else {
+            asm!("mov {t}, cr3", "mov cr3, {t}", t = out(reg) _,
+                options(nostack, preserves_flags));
+        }
+    }
+}
+
+/// Flushes `what` on `cpu`, the running CPU.
+pub fn do_flush(cpu: u32, what: Flush) {
+    match what {
+        Flush::All => flush_all(cpu),
+        // SAFETY: drops a translation, which the next access makes again.
+        Flush::Page(va) => unsafe {
+            asm!("invlpg [{}]", in(reg) va, options(nostack, preserves_flags));
+        },
+    }
+}
+
+/// What a CPU does while it waits for another: answers TLB flush requests.
+pub fn relax() {
+    core::hint::spin_loop();
+    if let Some(area) = area::current() {
+        TLB.answer(area.cpu, |what| do_flush(area.cpu, what));
+    }
+}

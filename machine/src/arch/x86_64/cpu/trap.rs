@@ -1,0 +1,64 @@
+//! Traps that the host itself takes, and the bytes of its code that depend on the processor.
+//!
+//! Why unsafe: the entry code calls this by name; rewrites the image's code at boot.
+
+use super::super::entry;
+use super::super::layout::*;
+use super::super::{area, usercopy};
+use crate::regs::{GuestRegs, rflags};
+use core::sync::atomic::Ordering;
+
+/// A trap that the host itself took.
+#[unsafe(no_mangle)]
+extern "C" fn __xenios_host_trap(frame: &mut GuestRegs) {
+    match frame.vector {
+        // A guest's breakpoint on the operand of an instruction that blocks #DB up to the next
+        // one, which was a system call: the entry code is where it strikes. Not the host's.
+        1 => {}
+        2 => {
+            if let Some(area) = area::current_ist() {
+                area.nmi.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        32..=255 => {
+            frame.rflags &= !rflags::IF;
+            if let Some(area) = area::current() {
+                let (word, bit) = (frame.vector as usize / 32, frame.vector % 32);
+                if let Some(pending) = area.pending.get(word) {
+                    pending.fetch_or(1 << bit, Ordering::Relaxed);
+                }
+            }
+        }
+        _ => match usercopy::fixup(frame.rip) {
+            Some(to) => frame.rip = to,
+            None => super::super::panic::trap(frame),
+        },
+    }
+}
+
+/// Fills the entry code's gaps for what this processor has.
+///
+/// # Safety
+/// Called once at boot, before any guest runs and before other CPUs do.
+pub unsafe fn patch_entry(has_smap: bool) {
+    if !has_smap {
+        return;
+    }
+    const CLAC: [u8; 3] = [0x0f, 0x01, 0xca];
+    const STAC: [u8; 3] = [0x0f, 0x01, 0xcb];
+    let sites = [
+        (&raw const entry::__xenios_patch_clac_1, CLAC),
+        (&raw const entry::__xenios_patch_clac_2, CLAC),
+        (&raw const usercopy::__xenios_patch_clac_3, CLAC),
+        (&raw const usercopy::__xenios_patch_clac_4, CLAC),
+        (&raw const usercopy::__xenios_patch_stac_1, STAC),
+        (&raw const usercopy::__xenios_patch_stac_2, STAC),
+    ];
+    for (site, bytes) in sites {
+        let pa = site as u64 - IMAGE_VA + IMAGE_PA;
+        // SAFETY: the image's own bytes, through the direct map, where it is writable.
+        unsafe {
+            core::ptr::copy_nonoverlapping(bytes.as_ptr(), (DIRECT_MAP_VA + pa) as *mut u8, 3)
+        };
+    }
+}
