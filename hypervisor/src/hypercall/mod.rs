@@ -81,6 +81,7 @@ hypercalls! {
     33 physdev_op         2 crate::irq::physdev_op;
     35 sysctl             1 crate::control::sysctl;
     36 domctl             1 crate::control::domctl;
+    48 mca                1 crate::platform::mca::call;
 }
 
 /// The name of call `nr`, for traces.

@@ -6,6 +6,7 @@
 mod cpus;
 mod efi;
 mod firmware;
+pub mod mca;
 mod memtype;
 pub mod ports;
 mod power;

@@ -202,3 +202,51 @@ fn firmware_answers_what_it_can() {
     );
     assert_eq!(ask(99, 0), errno(Errno::EINVAL));
 }
+
+#[test]
+fn machine_checks_are_none_and_cpus_are_listed() {
+    use xen_abi::mca::*;
+    let world = World::new(2);
+    let (dom0, guest) = (world.domain(0, true, 1), world.domain(1, false, 1));
+    let asking = |cmd| Mc {
+        cmd,
+        interface_version: XEN_MCA_INTERFACE_VERSION,
+        ..Default::default()
+    };
+    let run = |cx: &mut Cx, op: &mut Mc| with_arg(cx, op, |cx, at| mca::call(cx, [at]));
+    world.on(&guest, 0, 0, |cx| {
+        let mut op = asking(XEN_MC_physcpuinfo);
+        assert_eq!(run(cx, &mut op), errno(Errno::EPERM));
+    });
+    world.on(&dom0, 0, 0, |cx| {
+        let mut op = asking(XEN_MC_physcpuinfo);
+        assert_eq!(run(cx, &mut op), Ok(0));
+        assert_eq!(op.arm::<McPhyscpuinfo>().ncpus, 2);
+        let mut arg = McPhyscpuinfo {
+            ncpus: 8,
+            _pad0: 0,
+            info: dom0.va(0, 0),
+        };
+        op.set_arm(&arg);
+        assert_eq!(run(cx, &mut op), Ok(0));
+        assert_eq!(op.arm::<McPhyscpuinfo>().ncpus, 2);
+        let list = GuestPtr::<McinfoLogicalCpu>::new(dom0.va(0, 0));
+        let second = cx.copy_in(list.add(1)).unwrap();
+        assert_eq!((second.mc_cpunr, second.mc_apicid), (1, 1));
+        assert!(second.mc_vendorid.starts_with(b"GenuineIntel"));
+        arg.ncpus = 0;
+        op.set_arm(&arg);
+        assert_eq!(run(cx, &mut op), errno(Errno::EINVAL));
+        let mut op = asking(XEN_MC_fetch);
+        op.set_arm(&McFetch {
+            flags: XEN_MC_URGENT,
+            data: 0x1000,
+            ..Default::default()
+        });
+        assert_eq!(run(cx, &mut op), Ok(0));
+        assert_eq!(op.arm::<McFetch>().flags, XEN_MC_NODATA);
+        assert_eq!(run(cx, &mut asking(99)), errno(Errno::EINVAL));
+        op.interface_version = 1;
+        assert_eq!(run(cx, &mut op), errno(Errno::EACCES));
+    });
+}
