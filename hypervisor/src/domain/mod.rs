@@ -19,7 +19,7 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use machine::{AtomicCpuMask, Lock, Page};
+use machine::{AtomicCpuMask, Lock, Page, PageType, TypeGet};
 use spin::Once;
 use xen_abi::shared_info::{VCPU_INFO_SIZE, VCPU_INFO_UPCALL_MASK};
 use xen_abi::{DomId, Errno};
@@ -84,6 +84,12 @@ impl Domain {
             .try_reserve_exact(max_vcpus as usize)
             .map_err(|_| Errno::ENOMEM)?;
         vcpus.resize_with(max_vcpus as usize, Once::new);
+        // The hypervisor writes to it: it can be nothing but writable memory, for good.
+        match shared_info.get_type(PageType::Writable) {
+            TypeGet::Ready => {}
+            TypeGet::ReadyFlush => shared_info.type_validated(),
+            _ => return Err(Errno::EINVAL),
+        }
         // Events are masked until each vCPU's kernel is ready for them.
         for vcpu in 0..xen_abi::xen::XEN_LEGACY_MAX_VCPUS as usize {
             let at = vcpu * VCPU_INFO_SIZE + VCPU_INFO_UPCALL_MASK;

@@ -189,7 +189,9 @@ impl Bed {
         for mfn in &all {
             let page = self.page(*mfn);
             if page.info().is_partial() {
-                self.put(&mut cpu, &mut old, page);
+                // It holds a general reference of its own.
+                let kept = Page::from_entry(self.mem(), *mfn).unwrap();
+                self.put(&mut cpu, &mut old, kept);
             }
         }
         for mfn in &all {
