@@ -15,7 +15,7 @@ pub const GDT_PAGES: usize = 14;
 /// What the processor holds of a PV vCPU while it runs, and this while it does not.
 pub struct PvState {
     /// A number of its own, by which a CPU knows that it ran another vCPU before.
-    pub(crate) number: u64,
+    pub number: u64,
     /// Whether it is of the control domain, for which measures against speculation are chosen
     /// apart.
     pub control: bool,
