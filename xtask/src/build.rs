@@ -38,7 +38,12 @@ pub fn image(debug: bool) -> Result<PathBuf> {
 /// Builds the guest kernels into `target/guests/` and returns their names.
 pub fn guests() -> Result<Vec<String>> {
     let names = guest_names()?;
-    let built = cargo("guest kernels", &["-p", "guest-kernels", "--bins"], false, false)?;
+    let built = cargo(
+        "guest kernels",
+        &["-p", "guest-kernels", "--bins"],
+        false,
+        false,
+    )?;
     fs::create_dir_all(paths::target().join("guests"))?;
     for name in &names {
         copy(&built.join(name), &paths::guest(name))?;

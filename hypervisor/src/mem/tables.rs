@@ -45,7 +45,12 @@ impl Cx<'_> {
     /// Page-table work on the calling domain.
     #[inline]
     pub fn tables(&mut self) -> Tables<'_> {
-        Tables { hv: self.hv, cpu: self.cpu, dom: self.dom, old: &mut self.st.old_tables }
+        Tables {
+            hv: self.hv,
+            cpu: self.cpu,
+            dom: self.dom,
+            old: &mut self.st.old_tables,
+        }
     }
 }
 
@@ -103,7 +108,11 @@ impl Tables<'_> {
         if owner == u32::from(DOMID_XEN) {
             // Only the machine-to-phys table, and only to read it. It is never freed.
             let shown = !writable && self.hv.mem.is_m2p_frame(mfn);
-            return if shown { Ok(Target::Io) } else { Err(Errno::EBUSY.into()) };
+            return if shown {
+                Ok(Target::Io)
+            } else {
+                Err(Errno::EBUSY.into())
+            };
         }
         let bits = self.cpu.cpuid(0x8000_0008, 0)[0] & 0xff;
         if self.hv.is_ram(mfn) {
@@ -155,7 +164,9 @@ impl Tables<'_> {
         if mem.frame(pte.mfn()).is_none_or(|info| info.count() == 0) {
             return;
         }
-        let Some(page) = Page::from_entry(mem, pte.mfn()) else { return };
+        let Some(page) = Page::from_entry(mem, pte.mfn()) else {
+            return;
+        };
         if pte.writable() {
             // Never the last use of a table: a writable frame is none.
             let _ = page.put_type();
@@ -180,13 +191,19 @@ impl Tables<'_> {
     }
 
     fn get_entry(&mut self, pte: Pte, level: u8) -> TableResult<()> {
-        if level == 1 { self.get_l1e(pte, self.dom.owner()) } else { self.get_upper(pte, level) }
+        if level == 1 {
+            self.get_l1e(pte, self.dom.owner())
+        } else {
+            self.get_upper(pte, level)
+        }
     }
 
     /// Takes a type reference to `page` as a table of `level`, checking it if need be.
     /// Errors: `EINVAL` when it is something else or not a valid table.
     pub fn get_table(&mut self, page: &Page, level: u8) -> TableResult<()> {
-        let Some(want) = PageType::table(level) else { return Err(Errno::EINVAL.into()) };
+        let Some(want) = PageType::table(level) else {
+            return Err(Errno::EINVAL.into());
+        };
         match page.get_type(want) {
             TypeGet::Ready | TypeGet::ReadyFlush => Ok(()),
             TypeGet::Validate { flush, from } => {
@@ -312,7 +329,9 @@ impl Tables<'_> {
                 self.put_l1e(pte);
                 continue;
             }
-            let Some(lower) = Page::from_entry(self.hv.mem, pte.mfn()) else { continue };
+            let Some(lower) = Page::from_entry(self.hv.mem, pte.mfn()) else {
+                continue;
+            };
             if let Err(rest) = self.try_put_table(lower) {
                 rest.into_entry();
                 page.type_leaving(i as u32 + 1);
@@ -332,7 +351,11 @@ impl Tables<'_> {
 const GROUP: usize = 8;
 
 fn any_present(group: &[AtomicU64]) -> bool {
-    group.iter().fold(0, |all, slot| all | slot.load(Ordering::Relaxed)) & P != 0
+    group
+        .iter()
+        .fold(0, |all, slot| all | slot.load(Ordering::Relaxed))
+        & P
+        != 0
 }
 
 fn is_present(slot: &AtomicU64) -> bool {

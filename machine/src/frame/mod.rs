@@ -174,12 +174,20 @@ impl Mem {
             return None;
         }
         let page = Page::from_counted(self, mfn);
-        if info.owner() == owner { Some(page) } else { None }
+        if info.owner() == owner {
+            Some(page)
+        } else {
+            None
+        }
     }
 
     /// Takes a reference to a frame, whoever owns it.
     pub fn get_any_page(self, mfn: Mfn) -> Option<Page> {
-        if self.0.frame(mfn)?.get_any() { Some(Page::from_counted(self, mfn)) } else { None }
+        if self.0.frame(mfn)?.get_any() {
+            Some(Page::from_counted(self, mfn))
+        } else {
+            None
+        }
     }
 
     /// What guest frame `mfn` is, as guests read it in the machine-to-phys table.
@@ -231,7 +239,11 @@ impl Mem {
     /// Shows or hides the machine-to-phys table in an L4's address space.
     pub fn show_m2p(self, l4: &Page, show: bool) {
         if let Some(entry) = l4.words().get(HOST_SLOTS.start) {
-            let value = if show { self.0.host_slot(HOST_SLOTS.start) } else { 0 };
+            let value = if show {
+                self.0.host_slot(HOST_SLOTS.start)
+            } else {
+                0
+            };
             if entry.swap(value, Ordering::Relaxed) != value {
                 self.0.root_changed();
             }
@@ -240,7 +252,10 @@ impl Mem {
 
     /// Takes all frames whose last reference went, for the heap to free.
     pub fn take_dead(self) -> DeadFrames {
-        DeadFrames { mem: self, next: self.0.dead().swap(NIL, Ordering::Acquire) }
+        DeadFrames {
+            mem: self,
+            next: self.0.dead().swap(NIL, Ordering::Acquire),
+        }
     }
 
     /// Whether [`Mem::take_dead`] would yield something.
@@ -256,7 +271,9 @@ impl Mem {
     }
 
     fn bury(self, mfn: Mfn) {
-        let Some(info) = self.0.frame(mfn) else { return };
+        let Some(info) = self.0.frame(mfn) else {
+            return;
+        };
         let dead = self.0.dead();
         let mut head = dead.load(Ordering::Relaxed);
         info.stamp.store(self.tlb_clock(), Ordering::Relaxed);

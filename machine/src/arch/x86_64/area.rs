@@ -105,7 +105,12 @@ pub fn create(cpu: u32, apic_id: u32, m: &mut dyn AreaMapper) -> Option<()> {
     map_new(m, base + AREA_GDT + 14 * 4096, 4096, RW)?;
     map_new(m, base + AREA_DATA, size_of::<Area>() as u64, RW)?;
     map_new(m, base + AREA_IDT, 4096, RW)?;
-    map_new(m, base + AREA_STACK + 4096, AREA_STACK_TOP - AREA_STACK - 4096, RW)?;
+    map_new(
+        m,
+        base + AREA_STACK + 4096,
+        AREA_STACK_TOP - AREA_STACK - 4096,
+        RW,
+    )?;
     for ist in 0..IST_STACKS {
         let at = base + AREA_IST + ist * AREA_IST_STRIDE + AREA_IST_STRIDE - AREA_IST_SIZE;
         map_new(m, at, AREA_IST_SIZE, RW)?;
@@ -128,8 +133,7 @@ pub fn create(cpu: u32, apic_id: u32, m: &mut dyn AreaMapper) -> Option<()> {
         area.measures = base + AREA_ENTRY + super::mitigate::measures_offset();
         area.tss.rsp = [base + AREA_DATA + HOST_RSP as u64; 3];
         for ist in 0..IST_STACKS {
-            area.tss.ist[ist as usize] =
-                base + AREA_IST + ist * AREA_IST_STRIDE + AREA_IST_STRIDE;
+            area.tss.ist[ist as usize] = base + AREA_IST + ist * AREA_IST_STRIDE + AREA_IST_STRIDE;
         }
         area.tss.io_map = size_of::<Tss>() as u16;
     }
@@ -205,8 +209,14 @@ struct TablePointer {
 /// The caller runs on CPU `cpu`, whose area was made by [`create`], on any stack.
 pub unsafe fn load(cpu: u32) {
     let base = base(cpu);
-    let gdt = TablePointer { limit: 0xefff, base: base + AREA_GDT };
-    let idt = TablePointer { limit: 0xfff, base: base + AREA_IDT };
+    let gdt = TablePointer {
+        limit: 0xefff,
+        base: base + AREA_GDT,
+    };
+    let idt = TablePointer {
+        limit: 0xfff,
+        base: base + AREA_IDT,
+    };
     let entry = base + AREA_ENTRY - &raw const entry::__entry_start as u64;
     // SAFETY: the tables are complete and stay mapped for ever; the selectors name flat
     // descriptors in them. The TSS descriptor is made available again because LTR marks it busy.
@@ -238,8 +248,14 @@ pub unsafe fn load(cpu: u32) {
         // STAR: SYSCALL loads CS 0xe008 and SS 0xe010; SYSRET CS 0xe033 and SS 0xe02b.
         let star = (selector::GUEST_CS32 as u64) << 48 | (selector::HOST_CS as u64) << 32;
         wrmsr(0xc000_0081, star);
-        wrmsr(0xc000_0082, entry + &raw const entry::__xenios_syscall as u64);
-        wrmsr(0xc000_0083, entry + &raw const entry::__xenios_syscall32 as u64);
+        wrmsr(
+            0xc000_0082,
+            entry + &raw const entry::__xenios_syscall as u64,
+        );
+        wrmsr(
+            0xc000_0083,
+            entry + &raw const entry::__xenios_syscall32 as u64,
+        );
         // Flags cleared on SYSCALL: all that change how the host would run.
         wrmsr(0xc000_0084, 0x0024_7700 | 1 << 18);
     }

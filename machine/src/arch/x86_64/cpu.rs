@@ -265,7 +265,12 @@ impl CpuApi for Cpu {
             do_flush(self.id, what);
             others.clear(self.id);
         }
-        TLB.request(&others, what, |cpu| apic::send_ipi(cpu, FLUSH_VECTOR), relax);
+        TLB.request(
+            &others,
+            what,
+            |cpu| apic::send_ipi(cpu, FLUSH_VECTOR),
+            relax,
+        );
     }
 
     fn flush_since(&mut self, mask: &CpuMask, stamp: u32) {

@@ -86,6 +86,8 @@ impl MemOps for MemArch {
 
     fn host_slot(self, slot: usize) -> u64 {
         let root = Mfn::of(super::cpu::host_root());
-        self.words(root).get(slot).map_or(0, |entry| entry.load(Ordering::Relaxed))
+        self.words(root)
+            .get(slot)
+            .map_or(0, |entry| entry.load(Ordering::Relaxed))
     }
 }
