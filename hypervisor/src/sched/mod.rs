@@ -5,7 +5,6 @@
 //! of its group, or of both groups when it moves. A CPU that has to take notice is kicked.
 
 use crate::domain::{Domain, Vcpu};
-use crate::hv::Hypervisor;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::Ordering;

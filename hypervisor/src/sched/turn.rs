@@ -23,10 +23,10 @@ impl Scheduler {
             None => Leaves::Asleep,
         };
         let mut next = choose(group, queue, cpu, leaves, now);
-        if let Some(last) = last.filter(|_| leaves != Leaves::Asleep) {
-            if last.sched.may().intersect(&group.mask).is_empty() {
-                self.rehome(cpu, &last);
-            }
+        if let Some(last) = last.filter(|_| leaves != Leaves::Asleep)
+            && last.sched.may().intersect(&group.mask).is_empty()
+        {
+            self.rehome(cpu, &last);
         }
         if next.vcpu.is_none() && self.steal(cpu, group, now) {
             next = choose(group, group.queue.lock(), cpu, Leaves::Asleep, now);
@@ -188,9 +188,9 @@ fn came_off(vcpu: &Vcpu, now: u64) -> Leaves {
     };
     sched.account.change(state, now);
     let yields = sched.yields.swap(false, Ordering::Relaxed);
-    match state {
-        RUNSTATE_runnable if yields => Leaves::Yields,
-        RUNSTATE_runnable => Leaves::Ready,
+    match (state == RUNSTATE_runnable, yields) {
+        (true, true) => Leaves::Yields,
+        (true, false) => Leaves::Ready,
         _ => Leaves::Asleep,
     }
 }

@@ -21,7 +21,7 @@ use xen_abi::xen::VMASST_TYPE_runstate_update_flag as UPDATE_FLAG;
 /// `EACCES` when it is not writable memory.
 fn hold(cx: &mut Cx, gaddr: u64, size: usize) -> Result<GuestArea, Errno> {
     let offset = gaddr as usize % PAGE_SIZE;
-    if offset % 8 != 0 || offset + size > PAGE_SIZE {
+    if !offset.is_multiple_of(8) || offset + size > PAGE_SIZE {
         return Err(Errno::ENXIO);
     }
     let mfn = Mfn(gaddr >> PAGE_SHIFT);

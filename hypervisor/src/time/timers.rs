@@ -73,13 +73,6 @@ impl VcpuTimers {
     fn slot(&self, timer: Timer) -> Option<&AtomicU64> {
         self.due.get(timer as usize)
     }
-
-    /// When `timer` is due, if it runs.
-    pub fn due(&self, timer: Timer) -> Option<u64> {
-        self.slot(timer)
-            .map(|due| due.load(Ordering::Relaxed))
-            .filter(|&due| due != NEVER)
-    }
 }
 
 impl Item for Arc<Vcpu> {
