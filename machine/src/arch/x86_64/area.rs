@@ -69,7 +69,7 @@ pub struct Area {
 }
 
 const _: () = assert!(HOST_RSP == REGS + size_of::<GuestRegs>());
-const _: () = assert!(HOST_RSP % 16 == 0);
+const _: () = assert!(HOST_RSP.is_multiple_of(16));
 const _: () = assert!(size_of::<Tss>() == 104);
 const _: () = assert!(size_of::<Area>() as u64 <= AREA_ENTRY - AREA_DATA);
 
@@ -95,7 +95,7 @@ pub const fn base(cpu: u32) -> u64 {
 /// Maps and fills the area of CPU `cpu`. `None` when memory runs out.
 pub fn create(cpu: u32, apic_id: u32, m: &mut dyn AreaMapper) -> Option<()> {
     let base = base(cpu);
-    let mut map_new = |m: &mut dyn AreaMapper, va: u64, len: u64, flags: u64| -> Option<()> {
+    let map_new = |m: &mut dyn AreaMapper, va: u64, len: u64, flags: u64| -> Option<()> {
         for off in (0..len).step_by(4096) {
             let pa = m.alloc_page()?;
             m.map_page(va + off, pa, flags)?;

@@ -75,7 +75,7 @@ unsafe extern "C" {
 
 #[inline(always)]
 fn copy(dst: u64, src: u64, len: usize, guest: u64) -> Result<(), Fault> {
-    let left = if len % 8 == 0 && len <= 128 && len != 0 {
+    let left = if len.is_multiple_of(8) && len <= 128 && len != 0 {
         // SAFETY: one side is a buffer of `len` bytes, the other a checked guest address whose
         // faults the exception table catches.
         unsafe { __xenios_copy_words(dst, src, len as u64 / 8) }

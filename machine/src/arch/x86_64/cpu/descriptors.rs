@@ -41,11 +41,11 @@ pub fn set_gdt_frame(cpu: u32, slot: usize, frame: Option<&Page>) {
     // Accessed bits in descriptors are set by the processor, so the page is writable: it
     // is supervisor-only, and the policy counts it as a descriptor table.
     let new = frame.map_or(0, |page| page.mfn().addr() | 0x3 | 1 << 63);
-    if let Some(pte) = host_pte(va) {
-        if pte.load(Ordering::Relaxed) & !0x60 != new {
-            pte.store(new, Ordering::Relaxed);
-            do_flush(cpu, Flush::Page(va));
-        }
+    if let Some(pte) = host_pte(va)
+        && pte.load(Ordering::Relaxed) & !0x60 != new
+    {
+        pte.store(new, Ordering::Relaxed);
+        do_flush(cpu, Flush::Page(va));
     }
 }
 
@@ -57,11 +57,11 @@ pub fn set_ldt(cpu: u32, frames: &[Page], entries: u32) {
             .get(slot)
             .map_or(0, |page| page.mfn().addr() | 0x3 | 1 << 63);
         let va = base + slot as u64 * 4096;
-        if let Some(pte) = host_pte(va) {
-            if pte.load(Ordering::Relaxed) & !0x60 != new {
-                pte.store(new, Ordering::Relaxed);
-                do_flush(cpu, Flush::Page(va));
-            }
+        if let Some(pte) = host_pte(va)
+            && pte.load(Ordering::Relaxed) & !0x60 != new
+        {
+            pte.store(new, Ordering::Relaxed);
+            do_flush(cpu, Flush::Page(va));
         }
     }
     let entries = entries.min(frames.len() as u32 * 512);
