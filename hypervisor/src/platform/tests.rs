@@ -182,7 +182,7 @@ fn only_soft_off_is_slept() {
 fn firmware_answers_what_it_can() {
     let world = World::new(1);
     let dom0 = world.domain(0, true, 1);
-    let mut ask = |kind, index| {
+    let ask = |kind, index| {
         world.on(&dom0, 0, 0, |cx| {
             let arg = XenpfFirmwareInfo {
                 r#type: kind,

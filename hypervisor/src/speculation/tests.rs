@@ -1,3 +1,7 @@
+//! The choice for processors of several generations, and its report at boot.
+
+//! What is chosen for which processor and options.
+
 use super::facts::caps::*;
 use super::report::lines;
 use super::{Facts, Vendor, choose};
