@@ -1,5 +1,3 @@
-//! The choice for processors of several generations, and its report at boot.
-
 //! What is chosen for which processor and options.
 
 use super::facts::caps::*;
