@@ -56,16 +56,16 @@ pub fn leaf(cx: &Cx, leaf: u32, sub: u32) -> [u32; 4] {
             if cx.cpu.control_regs().1 & CR4_OSXSAVE != 0 {
                 c |= OSXSAVE;
             }
-            [a, b & 0x00ff_ffff | (cx.vcpu.id * 2) << 24, c, d & F_1D]
+            // All PV vCPUs read the same APIC id: they are of one package.
+            [a, b & 0x00ff_ffff, c, d & F_1D]
         }
         7 => match sub {
             0 => [a.min(2), b & F_7B0, c & F_7C0, d & F_7D0],
             1 => [a & F_7A1, 0, 0, 0],
             _ => [0; 4],
         },
-        // Power management, performance counters, MONITOR: the hypervisor's.
-        5 | 6 | 9 | 0xa => [0; 4],
-        0xb => [a, b, c, cx.vcpu.id * 2],
+        // Power management, performance counters, MONITOR, topology: the hypervisor's.
+        5 | 6 | 9 | 0xa | 0xb => [0; 4],
         0xd => match sub {
             // Components that the guest's XCR0 may have: no protection keys, no tiles.
             0 => [a & 0xe7, b, c, 0],
@@ -75,7 +75,7 @@ pub fn leaf(cx: &Cx, leaf: u32, sub: u32) -> [u32; 4] {
         },
         0x8000_0001 => [a, b, c & F_E1C, d & (F_E1D | F_1D & COMMON_1D)],
         0x8000_0007 => [0, 0, 0, d & 1 << 8],
-        0x8000_0008 => [a, b & F_E8B, 0, 0],
+        0x8000_0008 => [a, b & F_E8B, c, 0],
         0x8000_0021 => [a & F_E21A, 0, 0, 0],
         // SVM and what follows it, monitoring.
         0x8000_000a | 0x8000_001b | 0x8000_001c | 0x8000_001f | 0x8000_0020 => [0; 4],
