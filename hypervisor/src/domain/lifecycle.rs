@@ -64,6 +64,16 @@ impl Domain {
         }
     }
 
+    /// Takes the vCPUs of a domain that is going away out of the scheduler and stops their
+    /// timers, so that nothing but the list of domains holds them. It is paused and
+    /// [quiescent](Domain::is_quiescent).
+    pub fn retire(&self, hv: &Hypervisor) {
+        for vcpu in self.all_vcpus() {
+            hv.sched.forget(vcpu);
+            crate::time::forget(hv, vcpu);
+        }
+    }
+
     /// Takes [`Domain::shut_down`] back, for a guest that was suspended and goes on.
     pub fn resume(&self, hv: &Hypervisor, cpu: &Cpu) {
         let was = self.shutdown.lock().take();

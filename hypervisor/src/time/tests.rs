@@ -334,3 +334,28 @@ fn a_watchdog_that_is_not_poked_ends_the_domain() {
     assert_eq!(*domain.dom.shutdown.lock(), Some(SHUTDOWN_watchdog));
     assert_eq!(domain.dom.pause_count.load(Ordering::Relaxed), 1);
 }
+
+#[test]
+fn a_domain_that_is_gone_leaves_nothing_behind() {
+    let world = World::new(2);
+    let (domain, _) = with_timer(&world);
+    let (hv, dom) = (world.hv, &domain.dom);
+    for vcpu in dom.all_vcpus() {
+        hv.sched.set_online(&world.machine.cpu(0), dom, vcpu, true);
+    }
+    world.on(&domain, 0, 0, |cx| {
+        op(cx, VCPUOP_set_singleshot_timer, 0, &mut singleshot(10 * MS)).unwrap();
+        let addr = domain.data[3].mfn().0 << 12;
+        let mut area = VcpuRegisterRunstateMemoryArea { addr };
+        op(cx, VCPUOP_register_runstate_phys_area, 0, &mut area).unwrap();
+    });
+    let held = domain.data[3].info().page_type().1;
+    dom.pause(hv, &world.machine.cpu(0));
+    dom.retire(hv);
+    for vcpu in dom.all_vcpus() {
+        assert_eq!(Arc::strong_count(vcpu), 1);
+    }
+    assert_eq!(domain.data[3].info().page_type().1, held - 1);
+    assert!(hv.sched.next(hv, &mut world.machine.cpu(0)).is_none());
+    pass(&world, 20 * MS);
+}
