@@ -21,6 +21,8 @@ pub fn sched_op(cx: &mut Cx, [cmd, arg]: [u64; 2]) -> HyperResult {
             Ok(0)
         }
         SCHEDOP_block => {
+            // Others may wait for a table that this vCPU left half put: not while it sleeps.
+            cx.tables().finish_old()?;
             block(cx);
             Ok(0)
         }
