@@ -34,7 +34,8 @@ pub fn call(cx: &mut Cx, [updates, count, done, foreign]: [u64; 4]) -> HyperResu
         }
     }
     if !cx.st.old_tables.is_empty() {
-        restart_unless_done(cx, [updates, count as u64, done, foreign])?;
+        // The registers are as they were: an interrupted call starts again from there.
+        cx.tables().finish_old()?;
     }
     let owners = owners(cx, foreign as u32)?;
     let mut made = 0;
@@ -43,7 +44,7 @@ pub fn call(cx: &mut Cx, [updates, count, done, foreign]: [u64; 4]) -> HyperResu
         // Another vCPU may want what is left over: it is not left to this one's next call.
         result = cx.tables().finish_old();
     }
-    if !done_at.is_null() && (result.is_ok() || before.wrapping_add(made) != before || made == 0) {
+    if !done_at.is_null() {
         cx.copy_out(done_at, &before.wrapping_add(made))?;
     }
     match result {
@@ -56,16 +57,6 @@ pub fn call(cx: &mut Cx, [updates, count, done, foreign]: [u64; 4]) -> HyperResu
         Err(fail) => Err(fail),
         Ok(()) => Ok(0),
     }
-}
-
-#[cold]
-fn restart_unless_done(cx: &mut Cx, args: [u64; 4]) -> Result<(), Fail> {
-    let done = cx.tables().finish_old();
-    if done.is_err() {
-        let [at, count, done, foreign] = args;
-        cx.set_args([at, count | PREEMPTED as u64, done, foreign]);
-    }
-    done
 }
 
 /// Reads the `foreigndom` argument: frames' owner in the low half, tables' owner plus one in
@@ -166,10 +157,7 @@ fn one(
 /// An update of a frame that is no page table is a write like any other.
 #[cold]
 fn plain(cx: &mut Cx, page: &Page, index: usize, value: u64) -> Result<(), Fail> {
-    cx.tables().get_writable(page).map_err(|fail| match fail {
-        Fail::Restart => fail,
-        _ => Errno::EINVAL.into(),
-    })?;
+    cx.tables().get_for_write(page)?;
     if let Some(slot) = page.words().get(index) {
         slot.store(value, core::sync::atomic::Ordering::Relaxed);
     }

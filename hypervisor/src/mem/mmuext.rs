@@ -220,18 +220,9 @@ fn flush_cache(cx: &mut Cx) -> Result<(), Fail> {
     Ok(())
 }
 
-/// Here a frame that is something else is `EINVAL`.
-fn not_writable(fail: Fail) -> Fail {
-    if fail == Fail::Restart {
-        fail
-    } else {
-        Errno::EINVAL.into()
-    }
-}
-
 fn clear_page(cx: &mut Cx, mfn: u64) -> Result<(), Fail> {
     let page = page(cx, mfn, cx.dom.owner())?;
-    cx.tables().get_writable(&page).map_err(not_writable)?;
+    cx.tables().get_for_write(&page)?;
     page.clear();
     let _ = page.put_type();
     Ok(())
@@ -240,7 +231,7 @@ fn clear_page(cx: &mut Cx, mfn: u64) -> Result<(), Fail> {
 fn copy_page(cx: &mut Cx, to: u64, from: u64) -> Result<(), Fail> {
     let from = page(cx, from, cx.dom.owner())?;
     let to = page(cx, to, cx.dom.owner())?;
-    cx.tables().get_writable(&to).map_err(not_writable)?;
+    cx.tables().get_for_write(&to)?;
     to.copy_from(&from);
     let _ = to.put_type();
     Ok(())

@@ -141,8 +141,17 @@ impl Tables<'_> {
         }
     }
 
+    /// As [`Tables::get_writable`] for a write made on the guest's behalf, where a frame that is
+    /// something else is `EINVAL`.
+    pub fn get_for_write(&mut self, page: &Page) -> TableResult<()> {
+        self.get_writable(page).map_err(|fail| match fail {
+            Fail::Restart => fail,
+            _ => Errno::EINVAL.into(),
+        })
+    }
+
     /// Flushes the CPUs that may know the domain's translations from before `stamp`.
-    fn flush_since(&mut self, stamp: u32) {
+    pub fn flush_since(&mut self, stamp: u32) {
         let mut mask = self.dom.dirty_cpus.load();
         // The control domain may have had the frame mapped too.
         if !self.dom.privileged

@@ -41,8 +41,7 @@ impl Tables<'_> {
             TypeGet::Mismatch => return Err(Errno::EINVAL.into()),
             TypeGet::Validate { flush, .. } => {
                 if flush {
-                    let mask = self.dom.dirty_cpus.load();
-                    self.cpu.flush_since(&mask, page.info().stamp());
+                    self.flush_since(page.info().stamp());
                 }
             }
         }
@@ -139,10 +138,7 @@ pub fn update_descriptor(cx: &mut Cx, [addr, desc]: [u64; 2]) -> HyperResult {
     if kind == PageType::SegDesc {
         cx.tables().get_descriptors(&page)?;
     } else {
-        cx.tables().get_writable(&page).map_err(|fail| match fail {
-            Fail::Restart => fail,
-            _ => Errno::EINVAL.into(),
-        })?;
+        cx.tables().get_for_write(&page)?;
     }
     if let Some(slot) = page.u64_at((addr & 0xff8) as usize) {
         slot.store(desc, Ordering::Release);

@@ -283,7 +283,7 @@ pub unsafe fn rdmsr(msr: u32) -> u64 {
     (hi as u64) << 32 | lo as u64
 }
 
-/// The running CPU's area, or `None` on a boot stack.
+/// The running CPU's area, or `None` on a boot stack. IST stacks lie in the area too.
 #[inline(always)]
 pub fn current() -> Option<&'static Area> {
     let rsp: u64;
@@ -294,9 +294,4 @@ pub fn current() -> Option<&'static Area> {
     }
     // SAFETY: this stack lies in an area, and areas are never unmapped.
     Some(unsafe { &*(((rsp & !(AREA_STRIDE - 1)) + AREA_DATA) as *const Area) })
-}
-
-/// As [`current`]; IST stacks lie in the area too.
-pub fn current_ist() -> Option<&'static Area> {
-    current()
 }

@@ -16,7 +16,7 @@ extern "C" fn __xenios_host_trap(frame: &mut GuestRegs) {
         // one, which was a system call: the entry code is where it strikes. Not the host's.
         1 => {}
         2 => {
-            if let Some(area) = area::current_ist() {
+            if let Some(area) = area::current() {
                 area.nmi.fetch_add(1, Ordering::Relaxed);
             }
         }
