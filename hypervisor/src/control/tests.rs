@@ -1,8 +1,13 @@
 //! Who may call, and with which version.
 
-use super::*;
+use super::domctl::call as domctl;
+use super::sysctl::call as sysctl;
 use crate::fail::Fail;
 use crate::testing::{World, call};
+use xen_abi::Errno;
+use xen_abi::domctl::*;
+use xen_abi::forms::Payload;
+use xen_abi::sysctl::*;
 
 const ANY: u32 = 9999;
 

@@ -79,8 +79,8 @@ hypercalls! {
     30 callback_op        2 crate::pv::traps::callback_op;
     32 event_channel_op   2 crate::event::call;
     33 physdev_op         2 crate::irq::physdev_op;
-    35 sysctl             1 crate::control::sysctl;
-    36 domctl             1 crate::control::domctl;
+    35 sysctl             1 crate::control::sysctl::call;
+    36 domctl             1 crate::control::domctl::call;
     48 mca                1 crate::platform::mca::call;
 }
 

@@ -1,0 +1,72 @@
+//! The `domctl` hypercall: what the tools do to one domain. One row for each command.
+//!
+//! To add one: write `fn(&mut Cx, &mut Call) -> HyperResult` in the file whose business it is,
+//! and add a row. [`Call::target`] is the domain that is named. What the handler left in
+//! `call.op` goes back to the caller when it set `call.changed`, also when it fails or restarts.
+
+mod unsupported;
+
+use crate::cx::Cx;
+use crate::domain::Domain;
+use crate::fail::{Fail, HyperResult};
+use crate::guest::GuestPtr;
+use alloc::sync::Arc;
+use xen_abi::Errno;
+use xen_abi::domctl::*;
+
+/// A command that is implemented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Its number.
+    pub nr: u32,
+    /// Its name, as in Xen's headers without the prefix.
+    pub name: &'static str,
+}
+
+/// A call under way.
+pub struct Call {
+    /// What the caller passed, and what it gets back.
+    pub op: Domctl,
+    /// Whether `op` is copied back.
+    pub changed: bool,
+}
+
+impl Call {
+    /// The domain that the command is about, unless it is dying. Errors: `ESRCH`.
+    pub fn target(&self, cx: &Cx) -> Result<Arc<Domain>, Fail> {
+        Ok(cx.resolve_any(self.op.domain)?)
+    }
+}
+
+macro_rules! commands {
+    ($($nr:literal $name:ident $handler:path;)*) => {
+        /// Every command that is implemented.
+        pub const TABLE: &[Row] = &[$(Row { nr: $nr, name: stringify!($name) }),*];
+
+        fn dispatch(cx: &mut Cx, call: &mut Call) -> HyperResult {
+            match call.op.cmd {
+                $($nr => $handler(cx, call),)*
+                _ => Err(Errno::ENOSYS.into()),
+            }
+        }
+    };
+}
+
+commands! {}
+
+/// The hypercall. Errors: `EFAULT`; `EACCES` for another version of the interface; `EPERM`
+/// without privilege; `ENOSYS`; the command's own.
+pub fn call(cx: &mut Cx, [arg]: [u64; 1]) -> HyperResult {
+    let ptr = GuestPtr::<Domctl>::new(arg);
+    let op = cx.copy_in(ptr)?;
+    if op.interface_version != XEN_DOMCTL_INTERFACE_VERSION {
+        return Err(Errno::EACCES.into());
+    }
+    cx.dom.require_privilege()?;
+    let mut call = Call { op, changed: false };
+    let result = dispatch(cx, &mut call);
+    if call.changed {
+        cx.copy_out(ptr, &call.op)?;
+    }
+    result
+}
