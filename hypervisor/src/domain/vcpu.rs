@@ -88,8 +88,6 @@ pub struct PvTraps {
     pub syscall32: Callback,
     /// SYSENTER of the guest's 32-bit users.
     pub sysenter: Callback,
-    /// NMI handler.
-    pub nmi: u64,
 }
 
 /// What the CPU that runs a vCPU has for itself.
@@ -145,7 +143,6 @@ impl VcpuState {
                 syscall: Callback::default(),
                 syscall32: Callback::default(),
                 sysenter: Callback::default(),
-                nmi: 0,
             },
             kernel_sp: 0,
             kernel_ss: 0,

@@ -260,6 +260,8 @@ pub fn restrict_control_domain(hv: &Hypervisor, dom: &Domain) -> Result<(), Errn
     for (port, len) in pm_timer.into_iter().chain(serial) {
         irqs.permit_ports(port, port.saturating_add(len - 1), false)?;
     }
+    // The interval timer's, which drives the clock.
+    irqs.permit_line(0, false)?;
     for io_apic in &hv.platform.io_apics {
         irqs.permit_iomem(io_apic.addr >> 12, io_apic.addr >> 12, false)?;
     }

@@ -85,6 +85,10 @@ fn map_msi(cx: &mut Cx, dom: &Domain, arg: &PhysdevMapPirq) -> Result<u32, Errno
         bus: arg.bus as u8,
         devfn: u8::try_from(arg.devfn).map_err(|_| Errno::EINVAL)?,
     };
+    // A line of its own choice, or none: a message has none before it is mapped.
+    if arg.index != -1 {
+        return Err(Errno::EINVAL);
+    }
     let want = wanted(cx.hv, arg.pirq)?;
     let message = if arg.table_base == 0 {
         Message::msi(cx.hv, cx.cpu, function)?

@@ -12,6 +12,10 @@ const IA32_TSC: u64 = 0x10;
 const MICROCODE_REVISION: u32 = 0x8b;
 const PLATFORM_ID: u32 = 0x17;
 const INTEL: &[u8; 12] = b"GenuineIntel";
+/// APIC and ACPI ids that a CPU to be added may have, as in Xen.
+const MAX_APIC_ID: u32 = 1024;
+/// Proximity domains, as in Xen.
+const MAX_PXM: u32 = 256;
 /// Most entries of one `XENPF_resource_op`, as in Xen.
 const MAX_RESOURCES: u32 = 3;
 
@@ -109,9 +113,13 @@ pub fn offline(cx: &mut Cx, op: &PlatformOp) -> HyperResult {
     .into())
 }
 
-/// `XENPF_cpu_hotadd`. Errors: `EEXIST` for a CPU that is there; `EOPNOTSUPP`.
+/// `XENPF_cpu_hotadd`. Errors: `EINVAL` for ids that no machine has; `EEXIST` for a CPU that is
+/// there; `EOPNOTSUPP`.
 pub fn hotadd(cx: &mut Cx, op: &PlatformOp) -> HyperResult {
     let arg: XenpfCpuHotadd = op.arm();
+    if arg.apic_id >= MAX_APIC_ID || arg.acpi_id >= MAX_APIC_ID || arg.pxm >= MAX_PXM {
+        return Err(Errno::EINVAL.into());
+    }
     let known = (0..cx.hv.cpus).any(|cpu| device::apic_id(cpu) == Some(arg.apic_id));
     Err(if known {
         Errno::EEXIST
@@ -122,16 +130,19 @@ pub fn hotadd(cx: &mut Cx, op: &PlatformOp) -> HyperResult {
 }
 
 /// `XENPF_resource_op`: the time stamp counter, which tools read beside others that are not
-/// here. Returns how many entries were served. Errors: `E2BIG`, `ENODEV`, `EFAULT`.
+/// here. Returns how many entries were served. Errors: `EINVAL`, `ENODEV`, `EFAULT`.
 pub fn resource(cx: &mut Cx, op: &PlatformOp) -> HyperResult {
     let arg: XenpfResourceOp = op.arm();
     if arg.nr_entries > MAX_RESOURCES {
-        return Err(Errno::E2BIG.into());
-    }
-    if arg.cpu >= cx.hv.cpus {
-        return Err(Errno::ENODEV.into());
+        return Err(Errno::EINVAL.into());
     }
     let list = GuestPtr::<XenpfResourceEntry>::new(arg.entries);
+    for index in 0..u64::from(arg.nr_entries) {
+        cx.copy_in(list.add(index))?;
+    }
+    if arg.nr_entries != 0 && arg.cpu >= cx.hv.cpus {
+        return Err(Errno::ENODEV.into());
+    }
     for index in 0..u64::from(arg.nr_entries) {
         let mut entry = cx.copy_in(list.add(index))?;
         let refused = if entry.rsvd != 0 || entry.u > XEN_RESOURCE_OP_MSR_WRITE {

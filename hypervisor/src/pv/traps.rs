@@ -1,6 +1,7 @@
 //! Calls by which a PV guest says how it wants to be entered.
 #![allow(non_upper_case_globals, reason = "calls are named as in Xen's headers")]
 
+use super::bounce::VECTOR_NMI;
 use super::canonical;
 use crate::cx::Cx;
 use crate::domain::Callback;
@@ -10,7 +11,7 @@ use core::sync::atomic::Ordering;
 use machine::CpuApi;
 use machine::cpu::SegBase;
 use xen_abi::Errno;
-use xen_abi::arch_x86::TrapInfo;
+use xen_abi::arch_x86::{TI_IF, TrapInfo};
 use xen_abi::callback::*;
 use xen_abi::xen::*;
 
@@ -98,6 +99,24 @@ pub fn set_segment_base(cx: &mut Cx, [which, base]: [u64; 2]) -> HyperResult {
     }
 }
 
+/// Makes `address` the handler of NMIs: an entry of the trap table like the others, zero for
+/// none.
+fn set_nmi(cx: &mut Cx, address: u64) {
+    let mut entry = TrapInfo::default();
+    if address != 0 {
+        entry = TrapInfo {
+            vector: VECTOR_NMI,
+            flags: TI_IF,
+            cs: super::GUEST_CS64,
+            address,
+            ..entry
+        };
+    }
+    if let Some(slot) = cx.st.traps.table.get_mut(usize::from(VECTOR_NMI)) {
+        *slot = entry;
+    }
+}
+
 /// `nmi_op`. Errors: `EINVAL` on a vCPU other than the first, `ENOSYS`.
 pub fn nmi_op(cx: &mut Cx, [cmd, arg]: [u64; 2]) -> HyperResult {
     match cmd as u32 {
@@ -106,11 +125,11 @@ pub fn nmi_op(cx: &mut Cx, [cmd, arg]: [u64; 2]) -> HyperResult {
             if cx.vcpu.id != 0 || !canonical(callback.handler_address) {
                 return Err(Errno::EINVAL.into());
             }
-            cx.st.traps.nmi = callback.handler_address;
+            set_nmi(cx, callback.handler_address);
             Ok(0)
         }
         XENNMI_unregister_callback => {
-            cx.st.traps.nmi = 0;
+            set_nmi(cx, 0);
             Ok(0)
         }
         _ => Err(Errno::ENOSYS.into()),
@@ -153,7 +172,7 @@ fn register(cx: &mut Cx, reg: &CallbackRegister) -> HyperResult {
             if cx.vcpu.id != 0 {
                 return Err(Errno::EINVAL.into());
             }
-            cx.st.traps.nmi = address;
+            set_nmi(cx, address);
         }
         _ => return Err(Errno::ENOSYS.into()),
     }
@@ -165,12 +184,13 @@ fn unregister(cx: &mut Cx, kind: u32) -> HyperResult {
         t if t == CALLBACKTYPE_event as u32
             || t == CALLBACKTYPE_failsafe as u32
             || t == CALLBACKTYPE_syscall as u32
+            || t == CALLBACKTYPE_syscall32 as u32
             || t == CALLBACKTYPE_sysenter as u32 =>
         {
             Err(Errno::EINVAL.into())
         }
         t if t == CALLBACKTYPE_nmi as u32 => {
-            cx.st.traps.nmi = 0;
+            set_nmi(cx, 0);
             Ok(0)
         }
         _ => Err(Errno::ENOSYS.into()),

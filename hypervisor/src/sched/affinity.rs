@@ -63,8 +63,7 @@ impl Scheduler {
     /// Whether a vCPU may run on one CPU only.
     pub fn is_pinned(&self, vcpu: &Vcpu) -> bool {
         vcpu.sched
-            .hard
-            .load()
+            .may()
             .intersect(&CpuMask::first(self.cpus))
             .count()
             == 1
