@@ -73,9 +73,8 @@ pub fn cpu_of(dom: &Domain, vcpu: u32) -> u32 {
         .map_or(0, |vcpu| vcpu.sched.cpu.load(Ordering::Relaxed))
 }
 
-/// Whether a domain may have the line that its number `pirq` stands for; a pin's number that
-/// is not mapped is the pin itself.
-pub fn pirq_permitted(hv: &Hypervisor, dom: &Domain, pirq: u32) -> bool {
-    let number = dom.irqs.line_of(pirq).unwrap_or(pirq);
-    number >= hv.irqs.gsi_end() || dom.irqs.line_allowed(number)
+/// Whether a domain mapped its number `pirq`, to a line that it may have.
+pub fn pirq_permitted(dom: &Domain, pirq: u32) -> bool {
+    let number = dom.irqs.line_of(pirq);
+    number.is_some_and(|number| dom.irqs.line_allowed(number))
 }

@@ -150,11 +150,12 @@ fn setup_gsi(cx: &mut Cx, arg: u64) -> HyperResult {
         return Ok(0);
     }
     let line = cx.hv.irqs.line(gsi).ok_or(Errno::EINVAL)?;
+    let own = cx.dom.irqs.line_allowed(gsi);
     let mut line = line.lock();
     if !matches!(line.source, Source::Gsi(_)) || ioapic::read_entry(gsi).is_none() {
         return Err(Errno::EINVAL.into());
     }
-    if line.is_bound() || table::is_hosts(gsi) {
+    if line.is_bound() || table::is_hosts(gsi) || !own {
         return Err(Errno::EEXIST.into());
     }
     line.level = arg.triggering != 0;

@@ -17,12 +17,12 @@ const ADDRESS: u64 = 0x000f_ffff_ffff_f000;
 pub fn add(op: &PlatformOp) -> HyperResult {
     let arg: XenpfAddMemtype = op.arm();
     let known = matches!(arg.r#type, 0 | 1 | 4 | 5 | 6);
-    Err(if known && arg.nr_mfns != 0 {
-        Errno::ENODEV
+    // Below 1 MiB are the fixed ranges.
+    if known && arg.nr_mfns != 0 && arg.mfn >= 0x100 {
+        Err(Errno::ENODEV.into())
     } else {
-        Errno::EINVAL
+        Err(Errno::EINVAL.into())
     }
-    .into())
 }
 
 /// `XENPF_del_memtype`: nothing was added. Errors: `EINVAL`.
