@@ -19,6 +19,7 @@ mod run;
 mod setup;
 mod soak;
 mod steps;
+mod survey;
 mod symbols;
 mod test;
 mod toolchain;

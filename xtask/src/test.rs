@@ -8,6 +8,7 @@ use crate::dom0::{self, Dom0};
 use crate::run::Host;
 use crate::setup::{self, Need};
 use crate::steps::{Kind, STEPS, Step};
+use crate::survey;
 use crate::{build, guest, hosted, paths};
 
 /// What `test` takes.
@@ -103,6 +104,10 @@ impl Session {
             Kind::Guest(name, trial) => {
                 let host = self.host;
                 trial.go(name, step.name, host, self.dom0()?)
+            }
+            Kind::Survey(trial) => {
+                let host = self.host;
+                survey::go(&trial, step.name, host, self.dom0()?)
             }
             Kind::Crashes => {
                 let host = self.host;
