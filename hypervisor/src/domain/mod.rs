@@ -57,6 +57,8 @@ pub struct Domain {
     pub time_offset: AtomicU64,
     /// The time on CPUs that it is entitled to.
     pub share: Arc<crate::sched::Share>,
+    /// The pool of CPUs that it runs in; see [`crate::sched::Scheduler::pool`].
+    pub cpupool: AtomicU32,
     /// How many want it not to run.
     pub pause_count: AtomicU32,
     /// Whether it was told to go.
@@ -112,6 +114,7 @@ impl Domain {
             assists: AtomicU64::new(0),
             time_offset: AtomicU64::new(0),
             share: Arc::new(crate::sched::Share::default()),
+            cpupool: AtomicU32::new(0),
             pause_count: AtomicU32::new(0),
             dying: AtomicBool::new(false),
             shutdown: domain_lock(None),

@@ -31,6 +31,7 @@ pub use bind::{destroy, pirq_bound, pirq_moved, pirq_permitted, pirq_unbound};
 pub use deliver::{eoi, handle};
 pub use domain::{DomainIrqs, restrict_control_domain};
 pub use dump::dump;
+pub use pci::Function;
 pub use physdev::physdev_op;
 pub use ranges::RangeSet;
 pub use table::Irqs;

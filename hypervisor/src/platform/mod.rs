@@ -12,6 +12,7 @@ pub mod ports;
 mod power;
 #[cfg(test)]
 mod tests;
+pub mod topology;
 
 use crate::cx::Cx;
 use crate::fail::HyperResult;

@@ -4,6 +4,10 @@
 //! and add a row. [`Call::target`] is the domain that is named. What the handler left in
 //! `call.op` goes back to the caller when it set `call.changed`, also when it fails or restarts.
 
+mod placement;
+mod scheduler;
+#[cfg(test)]
+mod tests;
 mod unsupported;
 
 use crate::cx::Cx;
@@ -52,7 +56,19 @@ macro_rules! commands {
     };
 }
 
-commands! {}
+// The rows stand by what they are about.
+commands! {
+    // What there is not.
+    89 set_llc_colors     unsupported::set_llc_colors;
+
+    // Scheduling and placement.
+    9  setvcpuaffinity    placement::set_affinity;
+    14 getvcpuinfo        placement::vcpu_info;
+    16 scheduler_op       scheduler::call;
+    25 getvcpuaffinity    placement::affinity;
+    68 setnodeaffinity    placement::set_node_affinity;
+    69 getnodeaffinity    placement::node_affinity;
+}
 
 /// The hypercall. Errors: `EFAULT`; `EACCES` for another version of the interface; `EPERM`
 /// without privilege; `ENOSYS`; the command's own.
