@@ -52,7 +52,12 @@ macro_rules! commands {
     };
 }
 
-commands! {}
+// The rows stand by what they are about.
+commands! {
+    // What the processor looks like; its clock.
+    82 get_cpu_policy       crate::cpu_policy::control::get_policy;
+    83 set_cpu_policy       crate::cpu_policy::control::set_policy;
+}
 
 /// The hypercall. Errors: `EFAULT`; `EACCES` for another version of the interface; `EPERM`
 /// without privilege; `ENOSYS`; the command's own.
