@@ -69,6 +69,7 @@ impl World {
             heap: Lock::new(locks::HEAP, heap),
             claims: crate::mem::Claims::default(),
             cpus: cpus as u32,
+            policies: crate::cpu_policy::Policies::new(&machine.cpu(0), false),
             command_line: String::new(),
             noreboot: true,
             domains: DomainList::default(),

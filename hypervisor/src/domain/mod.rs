@@ -45,6 +45,8 @@ pub struct Domain {
     pub dirty_cpus: AtomicCpuMask,
     /// Its physical memory map, if it was given one.
     pub memory_map: Lock<Vec<xen_abi::memory::reservation::E820Entry>>,
+    /// What its processor looks like.
+    pub policy: crate::cpu_policy::DomainPolicy,
     /// Its event channels.
     pub events: EventState,
     /// Its grant table.
@@ -108,6 +110,7 @@ impl Domain {
             pages: DomainPages::new(max_pages),
             dirty_cpus: AtomicCpuMask::new(),
             memory_map: domain_lock(Vec::new()),
+            policy: Default::default(),
             events: EventState::new(max_vcpus)?,
             grants: GrantState::new()?,
             irqs: DomainIrqs::new(privileged)?,

@@ -1,6 +1,7 @@
 //! The calling PV vCPU as the instruction emulator sees it.
 
-use super::{GUEST_CS32, cpuid};
+use super::GUEST_CS32;
+use crate::cpu_policy::guest;
 use crate::cx::Cx;
 use crate::fail::Fail;
 use crate::mem::pte::{Pte, RW};
@@ -283,7 +284,7 @@ impl Privileged for Emulated<'_, '_> {
     }
 
     fn cpuid(&mut self, leaf: u32, subleaf: u32) -> Result<[u32; 4]> {
-        Ok(cpuid::leaf(self.cx, leaf, subleaf))
+        Ok(guest::cpuid(self.cx, leaf, subleaf))
     }
 
     fn read_tsc(&mut self) -> Result<u64> {

@@ -4,7 +4,6 @@
 
 mod bounce;
 pub mod context;
-mod cpuid;
 mod crash;
 pub mod debug;
 pub mod descriptors;

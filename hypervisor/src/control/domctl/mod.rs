@@ -68,6 +68,10 @@ commands! {
     25 getvcpuaffinity    placement::affinity;
     68 setnodeaffinity    placement::set_node_affinity;
     69 getnodeaffinity    placement::node_affinity;
+
+    // What the processor looks like; its clock.
+    82 get_cpu_policy       crate::cpu_policy::control::get_policy;
+    83 set_cpu_policy       crate::cpu_policy::control::set_policy;
 }
 
 /// The hypercall. Errors: `EFAULT`; `EACCES` for another version of the interface; `EPERM`

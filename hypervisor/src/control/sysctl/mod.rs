@@ -74,6 +74,9 @@ commands! {
     27 livepatch_op       absent::not_built;
 
     // What the processor looks like.
+    25 get_cpu_levelling_caps crate::cpu_policy::control::levelling_caps;
+    26 get_cpu_featureset   crate::cpu_policy::control::featureset;
+    29 get_cpu_policy       crate::cpu_policy::control::system_policy;
 }
 
 /// The hypercall. Errors: `EFAULT`; `EACCES` for another version of the interface; `EPERM`

@@ -33,7 +33,7 @@ impl Devices {
         let mut cpuid = BTreeMap::new();
         // A plain 64-bit processor: "GenuineIntel", family 6, with XSAVE, SMEP, SMAP, FSGSBASE.
         cpuid.insert((0, 0), [0xd, 0x756e_6547, 0x6c65_746e, 0x4965_6e69]);
-        cpuid.insert((1, 0), [0x0006_0fb1, 0x0001_0800, 0x8e98_2201, 0x078b_fbfd]);
+        cpuid.insert((1, 0), [0x0006_0fb1, 0x0001_0800, 0x9e98_2201, 0x078b_fbfd]);
         cpuid.insert((7, 0), [0, 0x0018_0081, 0, 0]);
         cpuid.insert((0xd, 0), [7, 832, 832, 0]);
         cpuid.insert((0xd, 2), [256, 576, 0, 0]);
