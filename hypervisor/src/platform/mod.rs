@@ -8,6 +8,7 @@ mod efi;
 mod firmware;
 pub mod mca;
 mod memtype;
+mod pit;
 pub mod ports;
 mod power;
 #[cfg(test)]
