@@ -71,6 +71,7 @@ impl World {
             cpus: cpus as u32,
             command_line: String::new(),
             noreboot: true,
+            cpuinfo: false,
             domains: DomainList::default(),
             sched: Scheduler::new(cpus as u32).unwrap(),
             clocks: Clocks::new(cpus as u32, 0).unwrap(),

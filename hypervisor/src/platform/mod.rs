@@ -14,6 +14,8 @@ mod power;
 #[cfg(test)]
 mod tests;
 
+pub use cpus::show as show_cpu;
+
 use crate::cx::Cx;
 use crate::fail::HyperResult;
 use crate::guest::GuestPtr;
