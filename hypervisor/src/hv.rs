@@ -30,6 +30,8 @@ pub struct Hypervisor {
     pub command_line: String,
     /// `noreboot`: stop instead of rebooting after a crash of the control domain.
     pub noreboot: bool,
+    /// `cpuinfo`: each CPU says what it is.
+    pub cpuinfo: bool,
     /// All domains.
     pub domains: DomainList,
     /// Who runs where.

@@ -13,6 +13,9 @@ use crate::domain::Vcpu;
 /// Runs guests on this CPU for ever.
 pub fn cpu_main(mut cpu: Cpu, hv: &Hypervisor) -> ! {
     let mut local = Local::default();
+    if hv.cpuinfo {
+        crate::platform::show_cpu(hv, &cpu);
+    }
     loop {
         step(&mut cpu, &mut local, hv);
     }

@@ -72,6 +72,7 @@ impl World {
             policies: crate::cpu_policy::Policies::new(&machine.cpu(0), false),
             command_line: String::new(),
             noreboot: true,
+            cpuinfo: false,
             domains: DomainList::default(),
             sched: Scheduler::new(cpus as u32).unwrap(),
             clocks: Clocks::new(cpus as u32, 0).unwrap(),

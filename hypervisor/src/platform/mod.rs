@@ -8,11 +8,14 @@ mod efi;
 mod firmware;
 pub mod mca;
 mod memtype;
+mod pit;
 pub mod ports;
 mod power;
 #[cfg(test)]
 mod tests;
 pub mod topology;
+
+pub use cpus::show as show_cpu;
 
 use crate::cx::Cx;
 use crate::fail::HyperResult;
