@@ -153,3 +153,30 @@ reap() {
 	n=0
 	while [ "$(xl list | wc -l)" -gt 2 ] && [ $n -lt 100 ]; do n=$((n + 1)); sleep 0.2; done
 }
+
+# need NAME: a running guest of that configuration, made now if there is none.
+need() {
+	xl domid "$1" > /dev/null 2>&1 || up "$1"
+}
+
+# state NAME: its six letters in xl list.
+state() { xl list "$1" | awk 'NR == 2 { print $5 }'; }
+
+# until_true SECONDS COMMAND ...: tries it again and again.
+until_true() {
+	limit=$(($1 * 5))
+	shift
+	while [ $limit -gt 0 ]; do
+		"$@" > /dev/null 2>&1 && return 0
+		limit=$((limit - 1))
+		sleep 0.2
+	done
+	echo "still not: $*"
+	return 1
+}
+
+# Free memory as xl shows it, MiB.
+free_memory() { xl info | sed -n 's/^free_memory *: //p'; }
+
+# reps SHORT LONG: the number of repetitions in this run.
+reps() { if [ -n "$FULL" ]; then echo "$2"; else echo "$1"; fi; }

@@ -148,6 +148,7 @@ demo-guest)
 	pass
 	;;
 xl:*)
+	echo 3 > /proc/sys/kernel/printk
 	xen_modules
 	toolstack || fail "the toolstack's daemons do not start"
 	. /xenios/scenarios.sh

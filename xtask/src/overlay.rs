@@ -5,7 +5,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use cpio::newc::Builder;
@@ -27,6 +27,11 @@ const SCRIPTS: &[(&str, &str)] = &[
 /// The groups of scenarios, under `/xenios/xl`.
 const SCENARIOS: &[(&str, &str)] = &[
     ("life", include_str!("../dom0/xl/life.sh")),
+    ("devices", include_str!("../dom0/xl/devices.sh")),
+    ("change", include_str!("../dom0/xl/change.sh")),
+    ("cpu", include_str!("../dom0/xl/cpu.sh")),
+    ("churn", include_str!("../dom0/xl/churn.sh")),
+    ("many", include_str!("../dom0/xl/many.sh")),
 ];
 
 /// The command line words that start `init.sh` from this initrd in `mode`.
@@ -35,7 +40,7 @@ pub fn words(mode: &str) -> String {
 }
 
 /// Writes the initrd for `dom0`, with `extra` programs beside the init script.
-pub fn initrd(dom0: &Dom0, extra: &[(&str, &Path)]) -> Result<PathBuf> {
+pub fn initrd(dom0: &Dom0, extra: &[(String, PathBuf)]) -> Result<PathBuf> {
     let path = paths::work()?.join("initrd.img");
     let part = paths::work()?.join(format!("initrd.img.{}", std::process::id()));
     let mut out = BufWriter::new(File::create(&part)?);
