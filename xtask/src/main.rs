@@ -16,6 +16,7 @@ mod paths;
 mod proc;
 mod qemu;
 mod run;
+mod scenarios;
 mod setup;
 mod soak;
 mod steps;
