@@ -138,7 +138,7 @@ impl Session {
                 trial.go(name, step.name, host, self.dom0()?)
             }
             Kind::Survey(trial) => {
-                let host = self.host;
+                let host = self.choice.host;
                 survey::go(&trial, step.name, host, self.dom0()?)
             }
             Kind::Crashes => {
