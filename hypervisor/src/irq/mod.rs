@@ -29,7 +29,7 @@ mod vectors;
 
 pub use bind::{destroy, pirq_bound, pirq_moved, pirq_permitted, pirq_unbound};
 pub use deliver::{eoi, handle};
-pub use domain::{DomainIrqs, restrict_control_domain};
+pub use domain::{DomainIrqs, Number, restrict_control_domain};
 pub use dump::dump;
 pub use pci::Function;
 pub use physdev::physdev_op;

@@ -59,17 +59,19 @@ pub fn fpu_taskswitch(cx: &mut Cx, [set]: [u64; 1]) -> HyperResult {
     Ok(0)
 }
 
+/// The assists that this kind of guest has.
+pub const ASSISTS: u64 = 1 << VMASST_TYPE_4gb_segments
+    | 1 << VMASST_TYPE_4gb_segments_notify
+    | 1 << VMASST_TYPE_writable_pagetables
+    | 1 << VMASST_TYPE_pae_extended_cr3
+    | 1 << VMASST_TYPE_architectural_iopl
+    | 1 << VMASST_TYPE_runstate_update_flag
+    | 1 << VMASST_TYPE_m2p_strict;
+
 /// `vm_assist`. Errors: `EINVAL` for one that this kind of guest does not have.
 pub fn vm_assist(cx: &mut Cx, [cmd, kind]: [u64; 2]) -> HyperResult {
-    const VALID: u64 = 1 << VMASST_TYPE_4gb_segments
-        | 1 << VMASST_TYPE_4gb_segments_notify
-        | 1 << VMASST_TYPE_writable_pagetables
-        | 1 << VMASST_TYPE_pae_extended_cr3
-        | 1 << VMASST_TYPE_architectural_iopl
-        | 1 << VMASST_TYPE_runstate_update_flag
-        | 1 << VMASST_TYPE_m2p_strict;
     let kind = kind as u32;
-    if kind >= 64 || VALID >> kind & 1 == 0 {
+    if kind >= 64 || ASSISTS >> kind & 1 == 0 {
         return Err(Errno::EINVAL.into());
     }
     match cmd as u32 {
