@@ -54,7 +54,12 @@ macro_rules! commands {
 
 // The rows stand by what they are about.
 commands! {
+    // What there is not.
+    89 set_llc_colors     unsupported::set_llc_colors;
+
     // What the processor looks like; its clock.
+    59 gettscinfo           crate::time::tsc::info;
+    60 settscinfo           crate::time::tsc::set_info;
     82 get_cpu_policy       crate::cpu_policy::control::get_policy;
     83 set_cpu_policy       crate::cpu_policy::control::set_policy;
 }
