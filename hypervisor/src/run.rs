@@ -67,8 +67,6 @@ fn run_vcpu(cpu: &mut Cpu, local: &mut Local, hv: &Hypervisor, vcpu: &Arc<Vcpu>)
         st,
         live: true,
     };
-    // The tools can no longer change it.
-    let _ = cx.dom.cpu_policy(cx.hv);
     crate::time::enter(&mut cx);
     loop {
         while cx.live {

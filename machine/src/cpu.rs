@@ -135,6 +135,8 @@ pub trait CpuApi {
     fn clear_data_selectors(&mut self);
     /// Whether the next FPU instruction shall trap.
     fn set_task_switched(&mut self, on: bool);
+    /// Whether RDTSC in the guest shall fault (#GP).
+    fn set_tsc_trap(&mut self, on: bool);
     /// Sets a debug register whose value the policy has checked.
     fn set_debug_reg(&mut self, index: usize, value: u64);
     /// Reads a debug register.

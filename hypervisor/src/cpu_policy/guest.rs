@@ -56,7 +56,6 @@ fn own(cx: &Cx, policy: &Policy, leaf: u32, sub: u32) -> Regs {
     if leaf > limit {
         return [0; 4];
     }
-    let (mul, shift, khz) = cx.cpu.tsc_scale();
     let (major, minor) = crate::hypercall::version::VERSION;
     match leaf {
         0 => [
@@ -73,12 +72,7 @@ fn own(cx: &Cx, policy: &Policy, leaf: u32, sub: u32) -> Regs {
             XEN_CPUID_FEAT1_MMU_PT_UPDATE_PRESERVE_AD,
             0,
         ],
-        3 => match sub {
-            0 => [0, 0, khz as u32, 0],
-            1 => [0, 0, mul, shift as u32],
-            2 => [khz as u32, 0, 0, 0],
-            _ => [0; 4],
-        },
+        3 => crate::time::tsc::leaf(cx, sub),
         // 4 is of hardware-virtualised guests. 5: bits of a machine address.
         5 => [0, policy.extended[8][0] & 0xff, 0, 0],
         _ => [0; 4],

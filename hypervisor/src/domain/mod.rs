@@ -47,6 +47,8 @@ pub struct Domain {
     pub memory_map: Lock<Vec<xen_abi::memory::reservation::E820Entry>>,
     /// What its processor looks like.
     pub policy: crate::cpu_policy::DomainPolicy,
+    /// Its time stamp counter.
+    pub tsc: crate::time::DomainTsc,
     /// Its event channels.
     pub events: EventState,
     /// Its grant table.
@@ -111,6 +113,7 @@ impl Domain {
             dirty_cpus: AtomicCpuMask::new(),
             memory_map: domain_lock(Vec::new()),
             policy: Default::default(),
+            tsc: Default::default(),
             events: EventState::new(max_vcpus)?,
             grants: GrantState::new()?,
             irqs: DomainIrqs::new(privileged)?,

@@ -22,8 +22,6 @@ use xen_abi::arch_x86::{
 
 /// Descriptors in a page.
 const PER_PAGE: u64 = 512;
-/// The trap whose handler may also be set by `nmi_op`.
-const NMI: usize = 2;
 /// CR0.TS.
 const TS: u64 = 8;
 
@@ -228,13 +226,6 @@ pub fn get(cpu: &Cpu, dom: &Domain, st: &VcpuState, ctx: &mut VcpuGuestContext) 
     ctx.ctrlreg[3] = cr3(&st.root);
     ctx.ctrlreg[4] = st.cr4 & CR4_GUEST;
     ctx.trap_ctxt = *st.traps.table;
-    if st.traps.nmi != 0
-        && let Some(slot) = ctx.trap_ctxt.get_mut(NMI)
-    {
-        slot.vector = NMI as u8;
-        slot.cs = GUEST_CS64;
-        slot.address = st.traps.nmi;
-    }
     for (slot, page) in ctx.gdt_frames.iter_mut().zip(&st.pv.gdt) {
         *slot = page.as_ref().map_or(0, |page| page.mfn().0);
     }
@@ -370,7 +361,6 @@ fn set_handlers(st: &mut VcpuState, ctx: &VcpuGuestContext) {
             };
         }
     }
-    st.traps.nmi = ctx.trap_ctxt.get(NMI).map_or(0, |trap| trap.address);
     let callback = |address: u64, mask: bool| Callback {
         cs: GUEST_CS64,
         address: if canonical(address) { address } else { 0 },

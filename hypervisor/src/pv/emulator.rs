@@ -200,8 +200,9 @@ impl Cpu for Emulated<'_, '_> {
     }
 }
 
+const CR4_TSD: u64 = 1 << 2;
 /// Bits of CR4 that a guest has of its own.
-pub const CR4_GUEST: u64 = 1 << 2 | 1 << 3 | 1 << 16 | 1 << 18;
+pub const CR4_GUEST: u64 = CR4_TSD | 1 << 3 | 1 << 16 | 1 << 18;
 
 impl Privileged for Emulated<'_, '_> {
     fn is_kernel(&self) -> bool {
@@ -253,6 +254,7 @@ impl Privileged for Emulated<'_, '_> {
             3 => crate::mem::mmuext::new_root(self.cx, value >> 12).map_err(|_| Trap::GP),
             4 => {
                 self.cx.st.cr4 = value & CR4_GUEST;
+                crate::time::trap_tsc(self.cx);
                 Ok(())
             }
             _ => Err(Trap::GP),
@@ -289,7 +291,11 @@ impl Privileged for Emulated<'_, '_> {
     }
 
     fn read_tsc(&mut self) -> Result<u64> {
-        Ok(self.cx.cpu.tsc())
+        // The guest's kernel may keep its users from reading it.
+        if self.cx.st.cr4 & CR4_TSD != 0 && !self.cx.st.kernel_mode {
+            return Err(Trap::GP);
+        }
+        Ok(crate::time::tsc::read(self.cx.cpu, self.cx.dom))
     }
 
     fn read_tsc_aux(&mut self) -> Result<u32> {

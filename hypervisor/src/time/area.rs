@@ -86,7 +86,7 @@ pub fn register_vcpu_info(cx: &mut Cx, vcpu: &Arc<Vcpu>, arg: u64) -> HyperResul
         }
     }
     area.write(0, &old);
-    clock::show_at(cx.cpu, &area, VCPU_INFO_TIME);
+    clock::show_at(cx, &area, VCPU_INFO_TIME);
     let mut area = Some(area);
     vcpu.info_area.call_once(|| {
         // Runs at most once, so the area is there.
@@ -155,7 +155,7 @@ pub fn register_time_frame(cx: &mut Cx, vcpu: &Arc<Vcpu>, arg: u64) -> HyperResu
         addr => Some(hold(cx, addr, size_of::<VcpuTimeInfo>())?),
     };
     if let Some(area) = &area {
-        clock::show_at(cx.cpu, area, 0);
+        clock::show_at(cx, area, 0);
     }
     let old = core::mem::replace(&mut vcpu.time.areas.lock().time, area);
     let_go(old);

@@ -28,13 +28,19 @@ pub struct Wall {
 }
 
 /// The record that holds on all CPUs.
-fn record(cpu: &Cpu, version: u32) -> VcpuTimeInfo {
-    let (tsc_to_system_mul, tsc_shift, _) = cpu.tsc_scale();
+fn record(cpu: &Cpu, dom: &Domain, version: u32) -> VcpuTimeInfo {
+    let (mul, shift, _) = cpu.tsc_scale();
+    let own = (cpu.tsc_start(), 0, mul, shift);
+    let (tsc_timestamp, system_time, tsc_to_system_mul, tsc_shift) =
+        dom.tsc.get().emulated.as_ref().map_or(own, |emulated| {
+            let (tsc, time) = emulated.anchor();
+            (tsc, time, emulated.mul, emulated.shift)
+        });
     VcpuTimeInfo {
         version,
         pad0: 0,
-        tsc_timestamp: cpu.tsc_start(),
-        system_time: 1,
+        tsc_timestamp,
+        system_time: system_time.wrapping_add(1),
         tsc_to_system_mul,
         tsc_shift,
         flags: XEN_PVCLOCK_TSC_STABLE_BIT,
@@ -48,13 +54,13 @@ fn next_version(old: u32) -> u32 {
 }
 
 /// Writes the record at byte `at` of a frame of the guest's.
-pub fn show_at(cpu: &Cpu, area: &GuestArea, at: usize) {
+pub fn show_at(cx: &Cx, area: &GuestArea, at: usize) {
     let Some(version) = area.u32(at + VCPU_TIME_VERSION) else {
         return;
     };
     let next = next_version(version.load(Ordering::Relaxed));
     guarded(version, next, || {
-        let record = record(cpu, next.wrapping_sub(1));
+        let record = record(cx.cpu, cx.dom, next.wrapping_sub(1));
         area.write(at, record.as_bytes());
     });
 }
@@ -74,7 +80,7 @@ pub fn show_at_va(cx: &mut Cx, va: u64) -> bool {
         return false;
     };
     let next = next_version(old);
-    let record = record(cx.cpu, next.wrapping_sub(1));
+    let record = record(cx.cpu, cx.dom, next.wrapping_sub(1));
     cx.cpu.put_guest(va, &record).is_ok() && cx.cpu.put_guest(va, &next).is_ok()
 }
 

@@ -11,11 +11,13 @@ mod runstate;
 #[cfg(test)]
 mod tests;
 mod timers;
+pub mod tsc;
 mod vcpu_op;
 
 pub use clock::{Wall, set_wallclock, show_wall, wall_now};
 pub use heap::NEVER;
 pub use timers::{Timer, Timers};
+pub use tsc::DomainTsc;
 pub use vcpu_op::vcpu_op;
 
 use crate::cx::Cx;
@@ -162,6 +164,9 @@ pub fn set_period(
 #[inline]
 pub fn enter(cx: &mut Cx) {
     let time = &cx.vcpu.time;
+    // The tools can no longer change what the domain is told of the processor.
+    let _ = cx.dom.cpu_policy(cx.hv);
+    trap_tsc(cx);
     cx.hv.clocks.timers.bring_home(cx.cpu, cx.vcpu);
     if !time.shown.load(Ordering::Relaxed) {
         first_enter(cx);
@@ -181,11 +186,20 @@ pub fn enter(cx: &mut Cx) {
     runstate::show(cx);
 }
 
+/// Makes RDTSC an exit where the domain's counter is not the processor's, or where the guest's
+/// kernel wants its users not to read it.
+#[inline]
+pub fn trap_tsc(cx: &mut Cx) {
+    const CR4_TSD: u64 = 1 << 2;
+    let emulated = cx.dom.tsc.get().emulated.is_some();
+    cx.cpu.set_tsc_trap(emulated || cx.st.cr4 & CR4_TSD != 0);
+}
+
 #[cold]
 fn first_enter(cx: &mut Cx) {
     clock::show_wall(cx.hv, cx.dom);
     if let Some(info) = cx.vcpu.info() {
-        clock::show_at(cx.cpu, info, VCPU_INFO_TIME);
+        clock::show_at(cx, info, VCPU_INFO_TIME);
         cx.vcpu.time.shown.store(true, Ordering::Relaxed);
     }
 }

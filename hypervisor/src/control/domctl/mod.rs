@@ -4,14 +4,14 @@
 //! and add a row. [`Call::target`] is the domain that is named. What the handler left in
 //! `call.op` goes back to the caller when it set `call.changed`, also when it fails or restarts.
 
-mod placement;
-mod scheduler;
-#[cfg(test)]
-mod tests;
 mod context;
 mod extended;
 mod pageframe;
 mod permission;
+mod placement;
+mod scheduler;
+#[cfg(test)]
+mod tests;
 mod unsupported;
 mod vcpu;
 
@@ -63,6 +63,8 @@ macro_rules! commands {
 
 // The rows stand by what they are about.
 commands! {
+    // A domain's life.
+
     // What there is not.
     89 set_llc_colors     unsupported::set_llc_colors;
 
@@ -75,8 +77,11 @@ commands! {
     69 getnodeaffinity    placement::node_affinity;
 
     // What the processor looks like; its clock.
+    59 gettscinfo           crate::time::tsc::info;
+    60 settscinfo           crate::time::tsc::set_info;
     82 get_cpu_policy       crate::cpu_policy::control::get_policy;
     83 set_cpu_policy       crate::cpu_policy::control::set_policy;
+
     // vCPUs: their state.
     10 shadow_op              unsupported::shadow_op;
     12 setvcpucontext         context::set;
@@ -90,6 +95,7 @@ commands! {
     73 set_vcpu_msrs          extended::set_msrs;
     85 get_paging_mempool_size unsupported::paging_mempool;
     86 set_paging_mempool_size unsupported::paging_mempool;
+
     // Devices.
     19 irq_permission         permission::irq;
     20 iomem_permission       permission::iomem;

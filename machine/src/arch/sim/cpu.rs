@@ -53,6 +53,7 @@ pub struct Cpu {
     debug: [u64; 8],
     task_switched: bool,
     xcr0: u64,
+    pub(super) tsc_traps: bool,
     fpu: Option<Fpu>,
     _here: PhantomData<*mut ()>,
 }
@@ -80,6 +81,7 @@ impl Cpu {
             debug,
             task_switched: false,
             xcr0: 1,
+            tsc_traps: false,
             fpu: None,
             _here: PhantomData,
         }
@@ -88,6 +90,11 @@ impl Cpu {
     /// Adds operations that guests on this CPU carry out where no program stands.
     pub fn script(&mut self, ops: impl IntoIterator<Item = GuestOp>) {
         self.script.extend(ops);
+    }
+
+    /// Whether RDTSC of a guest would fault.
+    pub fn tsc_traps(&self) -> bool {
+        self.tsc_traps
     }
 
     /// Operations of the script that are still to be carried out.

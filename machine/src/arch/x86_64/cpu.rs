@@ -69,6 +69,8 @@ pub struct Cpu {
     measures: Measures,
     /// Whether the loaded guest runs on copies of its root tables.
     shadowed: bool,
+    /// Whether CR4.TSD is set.
+    tsc_traps: bool,
     _here: PhantomData<*mut ()>,
 }
 
@@ -92,6 +94,7 @@ impl Cpu {
             last: 0,
             measures: Measures::default(),
             shadowed: false,
+            tsc_traps: false,
             _here: PhantomData,
         }
     }
@@ -415,6 +418,13 @@ impl CpuApi for Cpu {
         if (cr0 & 8 != 0) != on {
             // SAFETY: TS affects FPU instructions only, which the host uses after CLTS.
             unsafe { asm!("mov cr0, {}", in(reg) cr0 ^ 8, options(nostack, preserves_flags)) };
+        }
+    }
+
+    fn set_tsc_trap(&mut self, on: bool) {
+        if self.tsc_traps != on {
+            self.tsc_traps = on;
+            io::set_tsd(on);
         }
     }
 

@@ -149,6 +149,13 @@ pub fn read_cr4() -> u64 {
     value
 }
 
+/// Sets or clears CR4.TSD: RDTSC in ring 3 faults. It changes nothing for ring 0.
+pub fn set_tsd(on: bool) {
+    let value = read_cr4() & !(1 << 2) | u64::from(on) << 2;
+    // SAFETY: no other bit changes; no memory is mapped or protected by this one.
+    unsafe { asm!("mov cr4, {}", in(reg) value, options(nomem, nostack, preserves_flags)) };
+}
+
 /// Stops this CPU for good.
 pub fn halt_forever() -> ! {
     loop {

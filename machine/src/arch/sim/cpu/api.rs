@@ -290,6 +290,10 @@ impl CpuApi for Cpu {
         self.task_switched = on;
     }
 
+    fn set_tsc_trap(&mut self, on: bool) {
+        self.tsc_traps = on;
+    }
+
     fn set_debug_reg(&mut self, index: usize, value: u64) {
         if let Some(reg) = self.debug.get_mut(index) {
             *reg = value;
