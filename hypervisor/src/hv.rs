@@ -11,6 +11,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use machine::heap::{Block, Heap};
 use machine::{CpuMask, Lock, Mem};
+use xen_abi::xen::NR_VIRQS;
 
 /// One hypervisor.
 pub struct Hypervisor {
@@ -30,6 +31,9 @@ pub struct Hypervisor {
     pub noreboot: bool,
     /// All domains.
     pub domains: DomainList,
+    /// Who is told of each virtual interrupt that the machine has once: dom0 unless
+    /// `set_virq_handler` said otherwise.
+    pub virq_handlers: Lock<[u16; NR_VIRQS as usize]>,
     /// Who runs where.
     pub sched: Scheduler,
     /// Timers, wall clock.

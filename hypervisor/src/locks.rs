@@ -5,6 +5,8 @@
 
 /// A vCPU's state, held while it runs or while a tool looks at it.
 pub const LEASE: u8 = 5;
+/// A domain's end; only ever tried for.
+pub const TEARDOWN: u8 = 10;
 /// A domain's own small things (limits, permissions, shutdown state).
 pub const DOMAIN: u8 = 20;
 /// Host interrupt routing.

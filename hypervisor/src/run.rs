@@ -21,6 +21,7 @@ pub fn cpu_main(mut cpu: Cpu, hv: &Hypervisor) -> ! {
 /// One turn: runs the next vCPU until it has to leave, or idles until an interrupt.
 pub fn step(cpu: &mut Cpu, local: &mut Local, hv: &Hypervisor) {
     hv.reap();
+    crate::domain::bury(hv, cpu);
     crate::console::turn(hv, cpu);
     crate::time::run_timers(hv, cpu);
     match hv.sched.next(hv, cpu) {

@@ -81,6 +81,7 @@ fn hypervisor(handover: &mut Handover, options: &cmdline::Options) -> Result<Hyp
         command_line: options.line.clone(),
         noreboot: options.noreboot,
         domains: DomainList::default(),
+        virq_handlers: crate::hv::domain_lock([0; _]),
         sched: Scheduler::new(handover.cpus)?,
         clocks: Clocks::new(handover.cpus, machine::rtc::read_seconds())?,
         console: Console::new(options),

@@ -72,6 +72,7 @@ impl World {
             command_line: String::new(),
             noreboot: true,
             domains: DomainList::default(),
+            virq_handlers: crate::hv::domain_lock([0; _]),
             sched: Scheduler::new(cpus as u32).unwrap(),
             clocks: Clocks::new(cpus as u32, 0).unwrap(),
             console: Console::default(),

@@ -4,7 +4,10 @@
 //! interface, which has to be one that is served before anything else of it is looked at.
 
 pub mod domctl;
+mod pool;
 pub mod sysctl;
+
+pub use pool::{pool_id, pool_of};
 
 #[cfg(test)]
 mod tests;

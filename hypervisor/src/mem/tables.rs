@@ -297,6 +297,31 @@ impl Tables<'_> {
         }
     }
 
+    /// Undoes a validation of `page` that was interrupted and is not to be taken up again.
+    /// Whoever works on tables of a domain that is dying calls this on what he left, too.
+    pub fn abandon(&mut self, page: &Page) -> TableResult<()> {
+        let (kind, _) = page.info().page_type();
+        if !page.info().is_partial() {
+            return Ok(());
+        }
+        match page.get_type(kind) {
+            TypeGet::Validate { from, .. } => {
+                // What was done so far has a general reference of its own.
+                let held = (from != 0)
+                    .then(|| Page::from_entry(self.hv.mem, page.mfn()))
+                    .flatten();
+                let held = held.unwrap_or_else(|| page.another());
+                self.devalidate(held, kind.level(), from).map_err(|rest| {
+                    self.leave(rest);
+                    Fail::Restart
+                })
+            }
+            TypeGet::Ready | TypeGet::ReadyFlush => self.put_table(page.another()),
+            // At work on it, or leaving it: who that is finishes.
+            TypeGet::Busy | TypeGet::Mismatch => Ok(()),
+        }
+    }
+
     fn leave(&mut self, rest: Page) {
         // One for each level at most, because a level fails or is interrupted only once.
         if let Err(full) = self.old.try_push(rest) {

@@ -27,6 +27,10 @@ pub fn set(
     st: &mut VcpuState,
     ctx: &VcpuGuestContext,
 ) -> Result<(), Fail> {
+    // Under the lock of the state: what a dying domain's vCPUs held is given back once.
+    if dom.dying.load(Ordering::SeqCst) {
+        return Err(Errno::ESRCH.into());
+    }
     let bases = [ctx.fs_base, ctx.gs_base_kernel, ctx.gs_base_user];
     let addresses = [
         ctx.user_regs.rip,

@@ -5,6 +5,8 @@
 //! `call.changed`, also when it fails or restarts.
 
 mod debug;
+mod domains;
+mod host;
 
 use crate::cx::Cx;
 use crate::fail::HyperResult;
@@ -50,6 +52,9 @@ commands! {
     7  debug_keys         debug::debug_keys;
 
     // Domains and memory.
+    3  physinfo           host::physinfo;
+    6  getdomaininfolist  domains::list;
+    9  availheap          host::free_memory;
 
     // CPUs, where they are, scheduling.
 
