@@ -76,6 +76,8 @@ fn hypervisor(handover: &mut Handover, options: &cmdline::Options) -> Result<Hyp
         mem,
         total_pages: heap.free_frames(),
         heap: Lock::new(locks::HEAP, heap),
+        dead: Lock::new(locks::DEAD, None),
+        more_dead: Default::default(),
         claims: crate::mem::Claims::default(),
         cpus: handover.cpus,
         command_line: options.line.clone(),

@@ -67,6 +67,8 @@ impl World {
             mem,
             total_pages: heap.free_frames(),
             heap: Lock::new(locks::HEAP, heap),
+            dead: Lock::new(locks::DEAD, None),
+            more_dead: Default::default(),
             claims: crate::mem::Claims::default(),
             cpus: cpus as u32,
             command_line: String::new(),

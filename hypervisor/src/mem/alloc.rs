@@ -80,7 +80,7 @@ pub fn alloc_clean_block(
         return Err(Errno::ENOMEM);
     }
     let block = match take(hv, for_dom, order, limit) {
-        None if hv.mem.has_dead() => {
+        None if hv.has_dead() => {
             hv.reap();
             take(hv, for_dom, order, limit)
         }

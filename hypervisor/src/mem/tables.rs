@@ -133,6 +133,7 @@ impl Tables<'_> {
             TypeGet::ReadyFlush | TypeGet::Validate { .. } => {
                 // It was a table: nobody may walk it any more before it can be written.
                 self.flush_since(page.info().stamp());
+                self.flush_owner(page);
                 page.type_validated();
                 Ok(())
             }
@@ -160,6 +161,18 @@ impl Tables<'_> {
             mask = mask.union(&control.dirty_cpus.load());
         }
         self.cpu.flush_since(&mask, stamp);
+    }
+
+    /// Flushes the CPUs that another domain, whose frame `page` is, may have walked it on.
+    #[cold]
+    fn flush_owner(&mut self, page: &Page) {
+        let owner = page.info().owner();
+        if owner != self.dom.owner()
+            && let Some(dom) = self.hv.domains.any(owner)
+        {
+            let stamp = page.info().stamp();
+            self.cpu.flush_since(&dom.dirty_cpus.load(), stamp);
+        }
     }
 
     /// Gives the references of an entry of level 1 back.
