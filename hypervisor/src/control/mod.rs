@@ -5,7 +5,10 @@
 
 pub mod bitmap;
 pub mod domctl;
+mod pool;
 pub mod sysctl;
+
+pub use pool::{pool_id, pool_of};
 
 #[cfg(test)]
 mod tests;

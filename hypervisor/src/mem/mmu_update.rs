@@ -5,6 +5,7 @@ use super::pte::Pte;
 use crate::cx::Cx;
 use crate::fail::{Fail, HyperResult};
 use crate::guest::GuestPtr;
+use core::sync::atomic::Ordering;
 use machine::{CpuApi, Mfn, Page, PageType};
 use xen_abi::Errno;
 use xen_abi::mmu::*;
@@ -141,6 +142,9 @@ fn one(
         PageType::L1 => cx
             .tables()
             .set_l1(table, index, Pte(update.val), how, owners.frames),
+        PageType::L2 | PageType::L3 | PageType::L4 if owners.tables != cx.dom.owner() => {
+            set_foreign(cx, table, index, Pte(update.val), how, owners.tables)
+        }
         PageType::L2 | PageType::L3 | PageType::L4 => {
             let mut tables = cx.tables();
             tables.finish_old()?;
@@ -150,12 +154,44 @@ fn one(
     }
 }
 
+/// Sets an entry of a table above level 1 of domain `owner`: what it names is that domain's.
+#[cold]
+fn set_foreign(
+    cx: &mut Cx,
+    table: &Page,
+    index: usize,
+    new: Pte,
+    how: Write,
+    owner: u32,
+) -> Result<(), Fail> {
+    let dom = u16::try_from(owner).ok().and_then(|id| cx.hv.domain(id));
+    let dom = dom.ok_or(Errno::ESRCH)?;
+    let (kind, _) = table.info().page_type();
+    let mut tables = super::Tables {
+        hv: cx.hv,
+        cpu: cx.cpu,
+        dom: &dom,
+        old: &mut cx.st.old_tables,
+    };
+    tables.finish_old()?;
+    let result = tables.set_upper(table, kind.level(), index, new, how);
+    if result.is_err()
+        && dom.dying.load(Ordering::SeqCst)
+        && let Some(lower) = tables.hv.mem.get_page(new.mfn(), owner)
+    {
+        // Nobody takes an interrupted validation up again when the domain goes away.
+        let _ = tables.abandon(&lower);
+        return Err(Errno::ESRCH.into());
+    }
+    result
+}
+
 /// An update of a frame that is no page table is a write like any other.
 #[cold]
 fn plain(cx: &mut Cx, page: &Page, index: usize, value: u64) -> Result<(), Fail> {
     cx.tables().get_for_write(page)?;
     if let Some(slot) = page.words().get(index) {
-        slot.store(value, core::sync::atomic::Ordering::Relaxed);
+        slot.store(value, Ordering::Relaxed);
     }
     let _ = page.put_type();
     Ok(())

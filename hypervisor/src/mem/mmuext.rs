@@ -4,6 +4,7 @@ use super::flush::vcpu_mask;
 use crate::cx::Cx;
 use crate::fail::{Fail, HyperResult};
 use crate::guest::GuestPtr;
+use core::sync::atomic::Ordering;
 use machine::{CpuApi, Flush, Mfn, Page};
 use xen_abi::Errno;
 use xen_abi::mmu::*;
@@ -147,12 +148,29 @@ fn pin_foreign(cx: &mut Cx, page: Page, owner: u32, level: u8) -> Result<(), Fai
         dom: &dom,
         old: &mut cx.st.old_tables,
     };
-    tables.get_table(&page, level)?;
+    if let Err(fail) = tables.get_table(&page, level) {
+        // Nobody takes it up again when the domain goes away.
+        if dom.dying.load(Ordering::SeqCst) {
+            let _ = tables.abandon(&page);
+            return Err(Errno::ESRCH.into());
+        }
+        return Err(fail);
+    }
+    let mfn = page.mfn();
     if !page.set_pinned() {
         tables.put_table_later(page)?;
         return Err(Errno::EINVAL.into());
     }
     page.into_entry();
+    // Its end may have passed this frame already: whoever ends the pin has its references.
+    if dom.dying.load(Ordering::SeqCst)
+        && let Some(page) = tables.hv.mem.get_page(mfn, owner)
+        && page.clear_pinned()
+        && let Some(pinned) = Page::from_entry(tables.hv.mem, mfn)
+    {
+        tables.put_table_later(pinned)?;
+        return Err(Errno::ESRCH.into());
+    }
     Ok(())
 }
 

@@ -35,6 +35,10 @@ pub fn set(
     st: &mut VcpuState,
     ctx: &VcpuGuestContext,
 ) -> Result<(), Fail> {
+    // Under the lock of the state: what a dying domain's vCPUs held is given back once.
+    if dom.dying.load(Ordering::SeqCst) {
+        return Err(Errno::ESRCH.into());
+    }
     check(ctx)?;
     if st.initialised {
         if !has_tables(st, ctx) {

@@ -103,6 +103,12 @@ pub fn drop_ldt(st: &mut VcpuState) {
     st.pv.ldt_entries = 0;
 }
 
+/// Gives a vCPU's descriptor tables back, for good.
+pub fn release_descriptors(st: &mut VcpuState) {
+    drop_gdt(&mut st.pv.gdt);
+    drop_ldt(st);
+}
+
 /// `set_gdt`: the frames of the calling vCPU's GDT. Errors: `EINVAL`, `EFAULT`.
 pub fn set_gdt(cx: &mut Cx, [frames, entries]: [u64; 2]) -> HyperResult {
     let entries = entries as u32;

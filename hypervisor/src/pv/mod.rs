@@ -20,6 +20,7 @@ pub mod xstate;
 
 pub use bounce::{deliver, inject};
 pub use crash::crash;
+pub use descriptors::release_descriptors;
 pub use exception::{exception, int80, iret_fault};
 pub use mode::{load, save};
 pub use msr::MC_BANKS;

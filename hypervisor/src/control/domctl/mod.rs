@@ -5,11 +5,16 @@
 //! `call.op` goes back to the caller when it set `call.changed`, also when it fails or restarts.
 
 mod context;
+mod create;
 mod extended;
+mod life;
+#[cfg(test)]
+mod life_tests;
 mod pageframe;
 mod permission;
 mod placement;
 mod scheduler;
+mod settings;
 #[cfg(test)]
 mod tests;
 mod unsupported;
@@ -45,6 +50,21 @@ impl Call {
     pub fn target(&self, cx: &Cx) -> Result<Arc<Domain>, Fail> {
         Ok(cx.resolve_any(self.op.domain)?)
     }
+
+    /// The domain that the command is about, dying or not. Errors: `ESRCH`.
+    pub fn any_target(&self, cx: &Cx) -> Result<Arc<Domain>, Fail> {
+        let found = cx.hv.domains.any(self.op.domain.into());
+        found.ok_or(Errno::ESRCH.into())
+    }
+
+    /// As [`Call::target`], for what a domain cannot do to itself. Errors: `ESRCH`, `EINVAL`.
+    pub fn other_target(&self, cx: &Cx) -> Result<Arc<Domain>, Fail> {
+        let dom = self.target(cx)?;
+        if dom.id == cx.dom.id {
+            return Err(Errno::EINVAL.into());
+        }
+        Ok(dom)
+    }
 }
 
 macro_rules! commands {
@@ -64,6 +84,23 @@ macro_rules! commands {
 // The rows stand by what they are about.
 commands! {
     // A domain's life.
+    1  createdomain       create::create;
+    2  destroydomain      life::destroy;
+    3  pausedomain        life::pause;
+    4  unpausedomain      life::unpause;
+    5  getdomaininfo      life::info;
+    11 max_mem            settings::max_mem;
+    15 max_vcpus          create::max_vcpus;
+    17 setdomainhandle    settings::handle;
+    18 setdebugging       settings::debugging;
+    22 hypercall_init     settings::hypercall_page;
+    24 settimeoffset      settings::time_offset;
+    27 resumedomain       life::resume;
+    28 sendtrigger        settings::trigger;
+    29 subscribe          settings::subscribe;
+    35 set_address_size   settings::set_address_size;
+    36 get_address_size   settings::address_size;
+    66 set_virq_handler   settings::virq_handler;
 
     // What there is not.
     89 set_llc_colors     unsupported::set_llc_colors;
@@ -105,6 +142,7 @@ commands! {
     40 ioport_mapping         unsupported::ioport_mapping;
     48 unbind_pt_irq          unsupported::pt_irq;
     88 gsi_permission         permission::gsi;
+
 }
 
 /// The hypercall. Errors: `EFAULT`; `EACCES` for another version of the interface; `EPERM`

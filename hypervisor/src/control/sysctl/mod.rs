@@ -8,6 +8,8 @@ mod absent;
 mod cpupool;
 mod cpus;
 mod debug;
+mod domains;
+mod host;
 mod scheduling;
 #[cfg(test)]
 mod tests;
@@ -56,6 +58,9 @@ commands! {
     7  debug_keys         debug::debug_keys;
 
     // Domains and memory.
+    3  physinfo           host::physinfo;
+    6  getdomaininfolist  domains::list;
+    9  availheap          host::free_memory;
 
     // CPUs, where they are, scheduling.
     4  sched_id           scheduling::id;
