@@ -8,6 +8,8 @@ mod context;
 mod extended;
 mod pageframe;
 mod permission;
+#[cfg(test)]
+mod state_tests;
 mod unsupported;
 mod vcpu;
 
