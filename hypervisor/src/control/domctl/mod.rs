@@ -16,6 +16,8 @@ mod placement;
 mod scheduler;
 mod settings;
 #[cfg(test)]
+mod state_tests;
+#[cfg(test)]
 mod tests;
 mod unsupported;
 mod vcpu;
