@@ -81,7 +81,7 @@ fn hypervisor(handover: &mut Handover, options: &cmdline::Options) -> Result<Hyp
         command_line: options.line.clone(),
         noreboot: options.noreboot,
         domains: DomainList::default(),
-        sched: Scheduler::new(handover.cpus)?,
+        sched: Scheduler::with(handover.cpus, options.sched, options.sched_ratelimit_us)?,
         clocks: Clocks::new(handover.cpus, machine::rtc::read_seconds())?,
         console: Console::new(options),
         asked: Default::default(),

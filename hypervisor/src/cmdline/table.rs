@@ -1,7 +1,7 @@
 //! Every option by name, and what becomes of it: the list behind the documentation too.
 
 use super::value::{Parsed, Value, number, size};
-use super::{Options, console, cpu, dom0, reboot};
+use super::{Options, console, cpu, dom0, reboot, sched};
 use alloc::string::ToString;
 
 /// What an option does.
@@ -44,7 +44,7 @@ const DEBUGGING: Status = Status::Ignored("this debugging aid does not exist her
 const POWER: Status = Status::Ignored("power management is left to the firmware and the CPU");
 const HVM: Status = Status::Ignored("hardware virtual machines are not supported yet");
 const IOMMU: Status = Status::Ignored("the IOMMU is not used yet");
-const SCHED: Status = Status::Ignored("the scheduler cannot be tuned yet");
+const SCHED: Status = Status::Ignored("the scheduler has no such setting");
 const MCE: Status = Status::Ignored("machine checks are reported and fatal");
 const NUMA: Status = Status::Ignored("memory is treated as one node");
 const VIDEO: Status = Status::Ignored("the screen keeps the boot loader's mode");
@@ -76,6 +76,9 @@ pub const STATUS: &[(&str, Status)] = &[
     ("noreboot", flag!(noreboot)),
     ("nosmp", does(nosmp)),
     ("reboot", does(reboot::reboot)),
+    ("sched", does(sched::sched)),
+    ("sched-gran", does(sched::granularity)),
+    ("sched_ratelimit_us", does(sched::ratelimit)),
     ("smap", flag!(smap)),
     ("smep", flag!(smep)),
     ("spec-ctrl", does(cpu::spec_ctrl)),
@@ -228,11 +231,11 @@ pub const STATUS: &[(&str, Status)] = &[
     ),
     ("rcu-idle-timer-period-ms", SCHED),
     ("ro-hpet", HARDWARE),
-    ("sched", SCHED),
-    ("sched-gran", SCHED),
     ("sched_credit2_migrate_resist", SCHED),
-    ("sched_credit_tslice_ms", SCHED),
-    ("sched_ratelimit_us", SCHED),
+    (
+        "sched_credit_tslice_ms",
+        Status::Ignored("the scheduler credit is not there"),
+    ),
     ("sched_smt_power_savings", SCHED),
     (
         "scrub-domheap",
@@ -260,7 +263,10 @@ pub const STATUS: &[(&str, Status)] = &[
         Status::Ignored("microcode is left to the firmware"),
     ),
     ("unrestricted_guest", HVM),
-    ("vcpu_migration_delay", SCHED),
+    (
+        "vcpu_migration_delay",
+        Status::Ignored("the scheduler credit is not there"),
+    ),
     ("vesa-map", VIDEO),
     ("vesa-mtrr", VIDEO),
     ("vesa-ram", VIDEO),

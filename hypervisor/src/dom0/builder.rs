@@ -13,7 +13,7 @@ use crate::log;
 use crate::mem::Tables;
 use alloc::sync::Arc;
 use machine::regs::rflags;
-use machine::{Cpu, PageType};
+use machine::{Cpu, CpuMask, PageType};
 use xen_abi::Errno;
 use xen_abi::arch_x86::{VGCF_in_kernel, VcpuGuestContext};
 use xen_abi::start_info::*;
@@ -106,7 +106,7 @@ pub fn build(
         pages,
         vcpus
     );
-    let dom = step("creating dom0", create(hv, vcpus, max_pages))?;
+    let dom = step("creating dom0", create(hv, cpu, options, vcpus, max_pages))?;
     let frames = step(
         "allocating dom0's memory",
         Frames::allocate(hv, &dom, pages),
@@ -147,7 +147,13 @@ pub fn build(
     Ok(dom)
 }
 
-fn create(hv: &Hypervisor, vcpus: u32, max_pages: u64) -> Result<Arc<Domain>, Errno> {
+fn create(
+    hv: &Hypervisor,
+    cpu: &Cpu,
+    options: &Options,
+    vcpus: u32,
+    max_pages: u64,
+) -> Result<Arc<Domain>, Errno> {
     let shared = hv
         .alloc_block(0)
         .and_then(|b| b.into_page(true))
@@ -160,6 +166,11 @@ fn create(hv: &Hypervisor, vcpus: u32, max_pages: u64) -> Result<Arc<Domain>, Er
     crate::irq::restrict_control_domain(hv, &dom)?;
     for id in 0..vcpus {
         let vcpu = Vcpu::new(&dom, id, id % hv.cpus).ok_or(Errno::ENOMEM)?;
+        if options.dom0_vcpus_pin {
+            let one = CpuMask::one(id % hv.cpus);
+            hv.sched
+                .set_affinity(cpu, &dom, &vcpu, &one, &hv.all_cpus())?;
+        }
         if let Some(slot) = dom.vcpus.get(id as usize) {
             slot.call_once(|| vcpu);
         }

@@ -55,6 +55,9 @@ const GROUP: u32 = 16;
 /// In place of a group's number: none.
 const NO_GROUP: u32 = u32::MAX;
 
+/// How long a vCPU that began to run goes on at least, unless set otherwise, microseconds.
+pub const DEFAULT_RATE_LIMIT_US: u32 = 1000;
+
 /// All run queues.
 pub struct Scheduler {
     /// As many as there are CPUs, so that each could have a pool to itself.
@@ -65,8 +68,10 @@ pub struct Scheduler {
     /// of the group.
     places: Vec<AtomicU32>,
     cpus: u32,
-    /// What new pools are like.
+    /// The policy of new pools, unless they are given one.
     default: Kind,
+    /// The rate limit of new pools, microseconds.
+    default_rate_limit_us: u32,
     /// The pools, by rising number. Everything that places CPUs or vCPUs is done under this
     /// lock, but for what follows from it.
     pools: Lock<Vec<Pool>>,
@@ -84,23 +89,25 @@ fn filled<T>(n: u32, with: impl FnMut() -> T) -> Result<Vec<T>, Errno> {
 impl Scheduler {
     /// Queues for `cpus` CPUs, all in one pool under the default policy. Errors: `ENOMEM`.
     pub fn new(cpus: u32) -> Result<Scheduler, Errno> {
-        Self::with(cpus, Kind::default(), Tunables::default())
+        Self::with(cpus, Kind::default(), DEFAULT_RATE_LIMIT_US)
     }
 
-    /// Queues for `cpus` CPUs, all in one pool. Errors: `ENOMEM`.
-    pub fn with(cpus: u32, kind: Kind, tunables: Tunables) -> Result<Scheduler, Errno> {
+    /// Queues for `cpus` CPUs, all in one pool, with a rate limit in microseconds (0 for none).
+    /// Errors: `ENOMEM`.
+    pub fn with(cpus: u32, kind: Kind, rate_limit_us: u32) -> Result<Scheduler, Errno> {
         let sched = Scheduler {
             groups: filled(cpus, Group::new)?,
             used: AtomicU32::new(0),
             places: filled(cpus, || AtomicU32::new(NO_GROUP))?,
             cpus,
             default: kind,
+            default_rate_limit_us: rate_limit_us,
             pools: Lock::new(crate::locks::POOLS, Vec::new()),
             idle: filled(cpus, IdleTime::default)?,
         };
         let mut pools = sched.pools.lock();
         pools.try_reserve(1).map_err(|_| Errno::ENOMEM)?;
-        let mut pool = Pool::new(0, kind, tunables);
+        let mut pool = Pool::new(0, kind, rate_limit_us);
         (0..cpus).try_for_each(|cpu| sched.attach(&mut pool, cpu))?;
         pools.push(pool);
         drop(pools);

@@ -42,27 +42,26 @@ pub struct Tunables {
 
 impl Default for Tunables {
     fn default() -> Self {
-        Tunables {
-            rate_limit_ns: AtomicU64::new(super::credit2::RATE_LIMIT),
-        }
+        Tunables::with_rate_limit(super::DEFAULT_RATE_LIMIT_US)
     }
 }
 
-impl Clone for Tunables {
-    fn clone(&self) -> Self {
+impl Tunables {
+    /// With this rate limit in microseconds; 0 for none.
+    pub fn with_rate_limit(us: u32) -> Tunables {
         Tunables {
-            rate_limit_ns: AtomicU64::new(self.rate_limit_ns.load(Ordering::Relaxed)),
+            rate_limit_ns: AtomicU64::new(u64::from(us).saturating_mul(1000)),
         }
     }
 }
 
 impl Pool {
     /// A pool without CPUs.
-    pub fn new(id: u32, kind: Kind, tunables: Tunables) -> Pool {
+    pub fn new(id: u32, kind: Kind, rate_limit_us: u32) -> Pool {
         Pool {
             id,
             kind,
-            tunables: Arc::new(tunables),
+            tunables: Arc::new(Tunables::with_rate_limit(rate_limit_us)),
             cpus: CpuMask::EMPTY,
         }
     }
@@ -154,7 +153,7 @@ impl Scheduler {
         }
         let kind = Kind::from_id(sched_id).ok_or(Errno::ENOENT)?;
         pools.try_reserve(1).map_err(|_| Errno::ENOMEM)?;
-        pools.insert(at, Pool::new(id, kind, Tunables::default()));
+        pools.insert(at, Pool::new(id, kind, self.default_rate_limit_us));
         Ok(id)
     }
 

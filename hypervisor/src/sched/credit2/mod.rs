@@ -30,9 +30,7 @@ use machine::CpuMask;
 use queue::Waiting;
 use xen_abi::Errno;
 
-/// A unit that began to run goes on for so long at least, nanoseconds, unless set otherwise.
-pub const RATE_LIMIT: u64 = 1_000_000;
-/// And at most so long, when others wait.
+/// A unit runs at most so long, when others wait.
 pub const LONGEST: u64 = 10_000_000;
 /// A turn is not planned to be shorter than this, however low the rate limit.
 const SHORTEST: u64 = 100_000;
