@@ -21,10 +21,14 @@ pub const EVENT: u8 = 50;
 pub const EVENT_QUEUE: u8 = 52;
 /// A CPU's timers.
 pub const TIMERS: u8 = 55;
+/// The pools of CPUs.
+pub const POOLS: u8 = 58;
 /// A CPU's run queue.
 pub const RUN_QUEUE: u8 = 60;
 /// Frames that are being given back: whoever needs memory may have to do that.
 pub const DEAD: u8 = 61;
+/// A vCPU's budget under a real-time scheduler: nothing is taken while it is held.
+pub const REAL_TIME: u8 = 61;
 /// The list of domains: nothing is taken while it is held. It stands this late because whoever
 /// needs memory may have to reap dead frames, which looks up their owners.
 pub const DOMAIN_LIST: u8 = 62;

@@ -90,7 +90,7 @@ fn hypervisor(handover: &mut Handover, options: &cmdline::Options) -> Result<Hyp
         cpuinfo: options.cpuinfo,
         domains: DomainList::default(),
         virq_handlers: crate::hv::domain_lock([0; _]),
-        sched: Scheduler::new(handover.cpus)?,
+        sched: Scheduler::with(handover.cpus, options.sched, options.sched_ratelimit_us)?,
         clocks: Clocks::new(handover.cpus, booted)?,
         console,
         asked: Default::default(),

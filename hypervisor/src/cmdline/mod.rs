@@ -9,6 +9,7 @@ mod cpu;
 mod dom0;
 mod machine_options;
 mod reboot;
+mod sched;
 mod serial;
 mod table;
 mod value;
@@ -44,6 +45,10 @@ pub struct Options {
     pub dom0_max_vcpus: VcpuRange,
     /// `dom0_vcpus_pin`: each of dom0's vCPUs keeps to one CPU.
     pub dom0_vcpus_pin: bool,
+    /// `sched`: the policy of pool 0.
+    pub sched: crate::sched::Kind,
+    /// `sched_ratelimit_us`: what begins to run goes on for so long at least; 0 for no limit.
+    pub sched_ratelimit_us: u32,
     /// `dom0=verbose`: tell more while building dom0.
     pub dom0_verbose: bool,
     /// `dom0_ioports_disable`: ports that dom0 may not use, first and last.
@@ -106,6 +111,8 @@ impl Default for Options {
             dom0_mem: Dom0Mem::default(),
             dom0_max_vcpus: VcpuRange::default(),
             dom0_vcpus_pin: false,
+            sched: crate::sched::Kind::default(),
+            sched_ratelimit_us: crate::sched::DEFAULT_RATE_LIMIT_US,
             dom0_verbose: false,
             dom0_ioports_disable: ArrayVec::new(),
             console: Some(Port::Com1),

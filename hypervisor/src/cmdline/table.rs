@@ -1,7 +1,7 @@
 //! Every option by name, and what becomes of it: the list behind the documentation too.
 
 use super::value::{Parsed, Value, size};
-use super::{Options, console, cpu, dom0, machine_options, reboot, serial};
+use super::{Options, console, cpu, dom0, machine_options, reboot, sched, serial};
 
 /// What an option does.
 #[derive(Clone, Copy, Debug)]
@@ -43,7 +43,7 @@ const DEBUGGING: Status = Status::Ignored("this debugging aid does not exist her
 const POWER: Status = Status::Ignored("power management is left to the firmware and the CPU");
 const HVM: Status = Status::Ignored("hardware virtual machines are not supported yet");
 const IOMMU: Status = Status::Ignored("the IOMMU is not used yet");
-const SCHED: Status = Status::Ignored("the scheduler cannot be tuned yet");
+const SCHED: Status = Status::Ignored("the scheduler has no such setting");
 const MCE: Status = Status::Ignored("machine checks are reported and fatal");
 const NUMA: Status = Status::Ignored("memory is treated as one node");
 const VIDEO: Status = Status::Ignored("the screen keeps the boot loader's mode");
@@ -78,6 +78,9 @@ pub const STATUS: &[(&str, Status)] = &[
     ("noreboot", flag!(noreboot)),
     ("nosmp", does(machine_options::nosmp)),
     ("reboot", does(reboot::reboot)),
+    ("sched", does(sched::sched)),
+    ("sched-gran", does(sched::granularity)),
+    ("sched_ratelimit_us", does(sched::ratelimit)),
     (
         "smap",
         does(|options, value| {
@@ -280,11 +283,11 @@ pub const STATUS: &[(&str, Status)] = &[
     ("rcu-idle-timer-period-ms", SCHED),
     ("rmrr", IOMMU),
     ("ro-hpet", HARDWARE),
-    ("sched", SCHED),
-    ("sched-gran", SCHED),
     ("sched_credit2_migrate_resist", SCHED),
-    ("sched_credit_tslice_ms", SCHED),
-    ("sched_ratelimit_us", SCHED),
+    (
+        "sched_credit_tslice_ms",
+        Status::Ignored("the scheduler credit is not there"),
+    ),
     ("sched_smt_power_savings", SCHED),
     (
         "scrub-domheap",
@@ -312,7 +315,10 @@ pub const STATUS: &[(&str, Status)] = &[
         Status::Ignored("microcode is left to the firmware"),
     ),
     ("unrestricted_guest", HVM),
-    ("vcpu_migration_delay", SCHED),
+    (
+        "vcpu_migration_delay",
+        Status::Ignored("the scheduler credit is not there"),
+    ),
     ("vesa-map", VIDEO),
     ("vesa-mtrr", VIDEO),
     ("vesa-ram", VIDEO),

@@ -424,3 +424,28 @@ fn hostile_lines_do_not_panic() {
     }
     let _ = vec![parse(" -- "), parse("--"), parse(" --  -- ")];
 }
+
+#[test]
+fn the_scheduler_is_chosen() {
+    use crate::sched::Kind;
+    assert_eq!(parse("").0.sched, Kind::Credit2);
+    for (line, kind) in [
+        ("sched=credit2", Kind::Credit2),
+        ("sched=null", Kind::Null),
+        ("sched=rtds", Kind::Rtds),
+    ] {
+        let (options, warnings) = parse(line);
+        assert_eq!((options.sched, warnings.len()), (kind, 0));
+    }
+    for line in ["sched=credit", "sched=arinc653", "sched=x", "sched"] {
+        let (options, warnings) = parse(line);
+        assert_eq!((options.sched, warnings.len()), (Kind::Credit2, 1));
+    }
+    let warning = parse("sched=credit").1.remove(0).to_string();
+    assert!(warning.contains("credit2"), "{warning}");
+    assert_eq!(parse("sched_ratelimit_us=2500").0.sched_ratelimit_us, 2500);
+    assert_eq!(parse("sched_ratelimit_us=0").0.sched_ratelimit_us, 0);
+    assert_eq!(parse("sched_ratelimit_us=99").0.sched_ratelimit_us, 1000);
+    assert!(parse("sched-gran=cpu").1.is_empty());
+    assert_eq!(parse("sched-gran=core").1.len(), 1);
+}

@@ -5,10 +5,7 @@
 
 pub mod bitmap;
 pub mod domctl;
-mod pool;
 pub mod sysctl;
-
-pub use pool::{pool_id, pool_of};
 
 #[cfg(test)]
 mod tests;

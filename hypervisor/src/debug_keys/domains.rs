@@ -65,8 +65,9 @@ pub fn list(hv: &Hypervisor, _cpu: &mut Cpu) {
     }
 }
 
-/// Where vCPUs are and where their time went.
+/// The pools and their queues, where vCPUs are and where their time went.
 pub fn run_states(hv: &Hypervisor, cpu: &mut Cpu) {
+    hv.sched.dump(hv);
     let now = cpu.now();
     for dom in each(hv) {
         for vcpu in dom.all_vcpus() {

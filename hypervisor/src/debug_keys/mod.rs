@@ -58,7 +58,7 @@ const KEYS: &[Key] = &[
     (b'q', "domains and their vCPUs", true, domains::list),
     (
         b'r',
-        "where vCPUs run and where their time goes",
+        "pools, queues, where vCPUs run and where their time goes",
         true,
         domains::run_states,
     ),

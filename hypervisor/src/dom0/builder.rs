@@ -13,7 +13,7 @@ use crate::mem::Tables;
 use crate::{log, say};
 use alloc::sync::Arc;
 use machine::regs::rflags;
-use machine::{Cpu, PageType};
+use machine::{Cpu, CpuMask, PageType};
 use xen_abi::Errno;
 use xen_abi::arch_x86::{VGCF_in_kernel, VcpuGuestContext};
 use xen_abi::start_info::*;
@@ -118,7 +118,7 @@ pub fn build(
             MAX_GUEST_CMDLINE - 1
         );
     }
-    let dom = step("creating dom0", create(hv, vcpus, max_pages))?;
+    let dom = step("creating dom0", create(hv, cpu, options, vcpus, max_pages))?;
     for &(first, last) in &options.dom0_ioports_disable {
         let taken = dom.irqs.permit_ports(first, last, false);
         step("taking ports from dom0", taken)?;
@@ -163,7 +163,13 @@ pub fn build(
     Ok(dom)
 }
 
-fn create(hv: &Hypervisor, vcpus: u32, max_pages: u64) -> Result<Arc<Domain>, Errno> {
+fn create(
+    hv: &Hypervisor,
+    cpu: &Cpu,
+    options: &Options,
+    vcpus: u32,
+    max_pages: u64,
+) -> Result<Arc<Domain>, Errno> {
     let shared = hv
         .alloc_block(0)
         .and_then(|b| b.into_page(true))
@@ -175,6 +181,11 @@ fn create(hv: &Hypervisor, vcpus: u32, max_pages: u64) -> Result<Arc<Domain>, Er
     let dom = Domain::new(0, true, vcpus, max_pages, shared)?;
     for id in 0..vcpus {
         let vcpu = Vcpu::new(&dom, id, id % hv.cpus).ok_or(Errno::ENOMEM)?;
+        if options.dom0_vcpus_pin {
+            let one = CpuMask::one(id % hv.cpus);
+            hv.sched
+                .set_affinity(cpu, &dom, &vcpu, &one, &hv.all_cpus())?;
+        }
         if let Some(slot) = dom.vcpus.get(id as usize) {
             slot.call_once(|| vcpu);
         }

@@ -25,14 +25,16 @@ pub struct NewDomain {
     pub max_port: u32,
     /// Pages of grant entries, frames of grant handles, newest entry format.
     pub grants: (u32, u32, u32),
+    /// The pool of CPUs that it runs on.
+    pub cpupool: u32,
     /// Whether it runs the Xenstore.
     pub xenstore: bool,
     /// The configuration that tools read back.
     pub arch: ArchDomainconfig,
 }
 
-/// Makes a domain, paused once for the tools. Errors: `EEXIST` when the id is taken; `ENOMEM`,
-/// also when all ids are.
+/// Makes a domain, paused once for the tools. Errors: `EEXIST` when the id is taken; `ENODEV`
+/// without such a pool, or one without CPUs; `ENOMEM`, also when all ids are taken.
 pub fn create(hv: &Hypervisor, cpu: &mut Cpu, new: &NewDomain) -> Result<Arc<Domain>, Errno> {
     loop {
         let id = match new.id {
@@ -43,7 +45,12 @@ pub fn create(hv: &Hypervisor, cpu: &mut Cpu, new: &NewDomain) -> Result<Arc<Dom
             return Err(Errno::EEXIST);
         }
         let dom = build(hv, cpu, id, new)?;
-        if hv.domains.insert(dom) {
+        // A pool with a domain in it stays.
+        let inserted = hv
+            .sched
+            .while_pool(new.cpupool, || hv.domains.insert(dom))
+            .ok_or(Errno::ENODEV)?;
+        if inserted {
             return hv.domains.any(id.into()).ok_or(Errno::ENOMEM);
         }
         // Another call took the id just now: it is an error only for who wanted that one.
@@ -61,6 +68,7 @@ fn build(hv: &Hypervisor, cpu: &mut Cpu, id: DomId, new: &NewDomain) -> Result<A
     let dom = Domain::new(id, false, new.max_vcpus, 0, shared)?;
     *dom.handle.lock() = new.handle;
     *dom.arch_config.lock() = new.arch;
+    dom.cpupool.store(new.cpupool, Ordering::Release);
     dom.xenstore.store(new.xenstore, Ordering::Relaxed);
     dom.events.set_limit(new.max_port);
     let (frames, track_frames, version) = new.grants;
@@ -71,14 +79,17 @@ fn build(hv: &Hypervisor, cpu: &mut Cpu, id: DomId, new: &NewDomain) -> Result<A
     Ok(dom)
 }
 
-/// Makes the vCPUs that the domain has not yet, spread over the CPUs. `false` when it stopped
+/// Makes the vCPUs that the domain has not yet, spread over its pool's CPUs. `false` when it stopped
 /// to make room for other work: call again. Errors: `ENOMEM`.
 pub fn make_vcpus(hv: &Hypervisor, cpu: &Cpu, dom: &Arc<Domain>) -> Result<bool, Errno> {
     for (id, slot) in (0u32..).zip(&dom.vcpus) {
         if slot.get().is_some() {
             continue;
         }
-        let vcpu = Vcpu::new(dom, id, id % hv.cpus.max(1)).ok_or(Errno::ENOMEM)?;
+        let cpus = hv.sched.cpus_of(dom);
+        let nth = id as usize % cpus.count().max(1) as usize;
+        let first = cpus.iter().nth(nth).unwrap_or(0);
+        let vcpu = Vcpu::new(dom, id, first).ok_or(Errno::ENOMEM)?;
         // Another call may have been faster: its vCPU stays.
         slot.call_once(|| vcpu);
         if cpu.work_pending() {

@@ -90,7 +90,7 @@ fn step(
                 return None;
             }
             crate::irq::destroy(hv, cpu, dom);
-            dom.retire(hv);
+            dom.retire(hv, cpu);
             Some(Stage::Vcpus)
         }
         Stage::Vcpus => {

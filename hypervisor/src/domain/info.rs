@@ -19,7 +19,7 @@ pub fn info(hv: &Hypervisor, cpu: &Cpu, dom: &Domain) -> DomctlGetdomaininfo {
         shared_info_frame: dom.shared_info.mfn().0,
         max_vcpu_id: XEN_INVALID_MAX_VCPU_ID,
         handle,
-        cpupool: crate::control::pool_id(dom),
+        cpupool: dom.cpupool.load(Ordering::Acquire),
         arch_config,
         ..DomctlGetdomaininfo::default()
     };

@@ -120,9 +120,9 @@ impl Domain {
     /// Takes the vCPUs of a domain that is going away out of the scheduler and stops their
     /// timers, so that nothing but the list of domains holds them. It is paused and
     /// [quiescent](Domain::is_quiescent).
-    pub fn retire(&self, hv: &Hypervisor) {
+    pub fn retire(&self, hv: &Hypervisor, cpu: &Cpu) {
         for vcpu in self.all_vcpus() {
-            hv.sched.forget(vcpu);
+            hv.sched.forget(cpu, vcpu);
             crate::time::forget(hv, vcpu);
         }
     }

@@ -1,12 +1,21 @@
 //! Where a vCPU may run.
 
 use super::Scheduler;
+use super::policy::RealTime;
+use super::pool::Pool;
 use super::vcpu::NO_PIN;
 use crate::domain::{Domain, Vcpu};
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
 use machine::{Cpu, CpuApi, CpuMask};
 use xen_abi::Errno;
+
+/// The CPUs of a domain's pool.
+fn cpus_in(pools: &[Pool], dom: &Domain) -> CpuMask {
+    let id = dom.cpupool.load(Ordering::Acquire);
+    let pool = pools.iter().find(|pool| pool.id == id);
+    pool.map_or(CpuMask::EMPTY, |pool| pool.cpus)
+}
 
 impl Scheduler {
     /// Sets the CPUs that a vCPU may run on, and those that it should run on. Errors: `EINVAL`
@@ -19,7 +28,8 @@ impl Scheduler {
         hard: &CpuMask,
         soft: &CpuMask,
     ) -> Result<(), Errno> {
-        if hard.intersect(&self.cpus_of(dom)).is_empty() {
+        let pools = self.pools.lock();
+        if hard.intersect(&cpus_in(&pools, dom)).is_empty() {
             return Err(Errno::EINVAL);
         }
         if vcpu.sched.pin.load(Ordering::Relaxed) != NO_PIN {
@@ -27,7 +37,7 @@ impl Scheduler {
         }
         vcpu.sched.hard.store(hard);
         vcpu.sched.soft.store(soft);
-        self.apply_affinity(cpu, vcpu);
+        self.apply_affinity(cpu, dom, vcpu);
         Ok(())
     }
 
@@ -40,16 +50,17 @@ impl Scheduler {
         vcpu: &Arc<Vcpu>,
         pin: Option<u32>,
     ) -> Result<(), Errno> {
+        let pools = self.pools.lock();
         let old = vcpu.sched.pin.load(Ordering::Relaxed);
         let new = match pin {
-            Some(pin) if !self.cpus_of(dom).contains(pin) => return Err(Errno::EINVAL),
+            Some(pin) if !cpus_in(&pools, dom).contains(pin) => return Err(Errno::EINVAL),
             Some(_) if old != NO_PIN => return Err(Errno::EBUSY),
             Some(pin) => pin,
             None if old == NO_PIN => return Err(Errno::EINVAL),
             None => NO_PIN,
         };
         vcpu.sched.pin.store(new, Ordering::Relaxed);
-        self.apply_affinity(cpu, vcpu);
+        self.apply_affinity(cpu, dom, vcpu);
         Ok(())
     }
 
@@ -66,18 +77,32 @@ impl Scheduler {
         }
     }
 
-    fn apply_affinity(&self, cpu: &Cpu, vcpu: &Arc<Vcpu>) {
+    /// Sets the budget of a vCPU under a real-time policy. The caller has checked it.
+    pub fn set_real_time(&self, cpu: &Cpu, vcpu: &Arc<Vcpu>, to: RealTime) {
+        let Some((group, mut queue)) = self.lock_of(vcpu) else {
+            vcpu.sched.set_real_time(to);
+            return;
+        };
+        vcpu.sched.set_real_time(to);
+        let slot = vcpu.sched.slot.load(Ordering::Relaxed);
+        let told = queue.policy.set_real_time(slot, to, cpu.now());
+        group.tell(cpu, queue, told);
+    }
+
+    fn apply_affinity(&self, cpu: &Cpu, dom: &Domain, vcpu: &Arc<Vcpu>) {
+        self.tell_affinity(cpu, vcpu);
+        self.rehome(cpu, dom, vcpu);
+    }
+
+    /// Tells the policy where a vCPU may run.
+    pub(super) fn tell_affinity(&self, cpu: &Cpu, vcpu: &Arc<Vcpu>) {
         let Some((group, mut queue)) = self.lock_of(vcpu) else {
             return;
         };
         let (may, soft) = (vcpu.sched.may(), vcpu.sched.soft.load());
         let slot = vcpu.sched.slot.load(Ordering::Relaxed);
         let told = queue.policy.set_affinity(slot, may, soft, cpu.now());
-        let elsewhere = may.intersect(&group.mask).is_empty();
         group.tell(cpu, queue, told);
-        if elsewhere {
-            self.rehome(cpu, vcpu);
-        }
     }
 
     /// Whether a vCPU may run on one CPU only.

@@ -1,22 +1,27 @@
 //! A group of CPUs and its run queue.
+//!
+//! Groups come and go: each belongs to a pool while it has CPUs. What is in the queue, and the
+//! group's mask and pool, change under the queue's lock.
 
-use super::Scheduler;
-use super::credit2::Credit2;
+use super::kind;
 use super::policy::{Policy, Slot, Unit};
-use super::pool::Tunables;
 use super::vcpu::NO_SLOT;
+use super::{NO_GROUP, Scheduler};
 use crate::domain::{Domain, Vcpu};
 use crate::locks;
 use crate::time::NEVER;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicU32, Ordering};
-use machine::{Cpu, CpuApi, CpuMask, Guard, Lock};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use machine::{AtomicCpuMask, Cpu, CpuApi, CpuMask, Guard, Lock};
 use xen_abi::Errno;
 
+/// In no pool.
+pub(super) const NO_POOL: u32 = u32::MAX;
+
 /// A CPU, for the scheduler.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct CpuRun {
     /// What runs on it.
     pub current: Option<Arc<Vcpu>>,
@@ -29,49 +34,59 @@ pub(super) struct RunQueue {
     pub policy: Box<dyn Policy>,
     /// The vCPU of each of the policy's slots.
     pub vcpus: Vec<Option<Arc<Vcpu>>>,
+    /// By the machine's numbers; empty until the group is first used.
     pub cpus: Vec<CpuRun>,
-    first: u32,
 }
 
 /// A group.
 pub(super) struct Group {
-    pub mask: CpuMask,
+    /// Its CPUs, but for those that are about to leave.
+    pub mask: AtomicCpuMask,
+    /// The pool that it belongs to.
+    pub pool: AtomicU32,
     /// Units that wait, for a look without the lock.
     pub waiting: AtomicU32,
+    /// When it compares itself with others next, nanoseconds.
+    pub balance: AtomicU64,
     pub queue: Lock<RunQueue>,
 }
 
 impl Group {
-    /// CPUs `first` to `first + cpus - 1`. Errors: `ENOMEM`.
-    pub fn new(first: u32, cpus: u32, tunables: &Arc<Tunables>) -> Result<Group, Errno> {
-        let mut runs = Vec::new();
-        runs.try_reserve_exact(cpus as usize)
-            .map_err(|_| Errno::ENOMEM)?;
-        runs.resize_with(cpus as usize, CpuRun::default);
-        let mut mask = CpuMask::EMPTY;
-        (first..first.saturating_add(cpus)).for_each(|cpu| mask.set(cpu));
-        let policy = Box::new(Credit2::new(first, cpus, tunables.clone())?);
+    /// A group of no CPUs.
+    pub fn new() -> Group {
         let queue = RunQueue {
-            policy,
+            policy: kind::nobody(),
             vcpus: Vec::new(),
-            cpus: runs,
-            first,
+            cpus: Vec::new(),
         };
-        Ok(Group {
-            mask,
+        Group {
+            mask: AtomicCpuMask::new(),
+            pool: AtomicU32::new(NO_POOL),
             waiting: AtomicU32::new(0),
+            balance: AtomicU64::new(0),
             queue: Lock::new(locks::RUN_QUEUE, queue),
-        })
+        }
+    }
+
+    /// Whether a vCPU of this pool that may run on `may` can run here.
+    pub fn fits(&self, pool: u32, may: &CpuMask) -> bool {
+        self.pool.load(Ordering::Acquire) == pool && !self.mask.load().intersect(may).is_empty()
+    }
+
+    /// Notes how many wait, for those who look without the lock.
+    #[inline]
+    pub fn note(&self, queue: &RunQueue) {
+        self.waiting
+            .store(queue.policy.waiting() as u32, Ordering::Release);
     }
 
     /// Ends a change of the queue: makes CPU `told`, if any, look at it.
     #[inline]
-    pub fn tell(&self, cpu: &Cpu, mut queue: Guard<'_, RunQueue>, told: Option<u32>) {
-        self.waiting
-            .store(queue.policy.waiting() as u32, Ordering::Release);
+    pub fn tell(&self, cpu: &Cpu, queue: Guard<'_, RunQueue>, told: Option<u32>) {
+        self.note(&queue);
         let Some(told) = told else { return };
         // A CPU that runs nothing chooses before it goes to sleep.
-        let here = told == cpu.id() && queue.cpu(told).is_none_or(|run| run.current.is_none());
+        let here = told == cpu.id() && queue.runs(told).is_none();
         drop(queue);
         if !here {
             cpu.kick(told);
@@ -82,7 +97,12 @@ impl Group {
 impl RunQueue {
     #[inline]
     pub fn cpu(&mut self, cpu: u32) -> Option<&mut CpuRun> {
-        self.cpus.get_mut(cpu.checked_sub(self.first)? as usize)
+        self.cpus.get_mut(cpu as usize)
+    }
+
+    /// What runs on a CPU.
+    pub fn runs(&self, cpu: u32) -> Option<&Arc<Vcpu>> {
+        self.cpus.get(cpu as usize)?.current.as_ref()
     }
 
     /// The vCPU that the policy knows by `slot`.
@@ -90,26 +110,21 @@ impl RunQueue {
         self.vcpus.get(slot as usize)?.as_ref()
     }
 
-    /// What the policy knows `vcpu` as, made known to it if need be. `None` without memory.
-    #[inline]
-    pub fn slot(&mut self, dom: &Domain, vcpu: &Arc<Vcpu>) -> Option<Slot> {
-        match vcpu.sched.slot.load(Ordering::Relaxed) {
-            NO_SLOT => {
-                let unit = Unit {
-                    share: dom.share.clone(),
-                    hard: vcpu.sched.may(),
-                    soft: vcpu.sched.soft.load(),
-                    cpu: vcpu.sched.cpu.load(Ordering::Relaxed),
-                    ahead: 0,
-                };
-                self.add(vcpu, unit).ok()
-            }
-            slot => Some(slot),
-        }
+    /// Takes a vCPU in, asleep. Errors: `ENOMEM`.
+    pub fn admit(&mut self, dom: &Domain, vcpu: &Arc<Vcpu>) -> Result<(), Errno> {
+        let unit = Unit {
+            share: dom.share.clone(),
+            hard: vcpu.sched.may(),
+            soft: vcpu.sched.soft.load(),
+            cpu: vcpu.sched.cpu.load(Ordering::Relaxed),
+            ahead: 0,
+            real_time: vcpu.sched.real_time(),
+        };
+        self.add(vcpu, unit)
     }
 
     /// Takes a unit in. Errors: `ENOMEM`.
-    pub fn add(&mut self, vcpu: &Arc<Vcpu>, unit: Unit) -> Result<Slot, Errno> {
+    pub fn add(&mut self, vcpu: &Arc<Vcpu>, unit: Unit) -> Result<(), Errno> {
         self.vcpus.try_reserve(1).map_err(|_| Errno::ENOMEM)?;
         let slot = self.policy.add(unit)?;
         if self.vcpus.len() <= slot as usize {
@@ -119,11 +134,11 @@ impl RunQueue {
             *place = Some(vcpu.clone());
         }
         vcpu.sched.slot.store(slot, Ordering::Relaxed);
-        Ok(slot)
+        Ok(())
     }
 
     /// Lets a unit go.
-    pub fn remove(&mut self, vcpu: &Arc<Vcpu>) -> Option<Unit> {
+    pub fn remove(&mut self, vcpu: &Vcpu) -> Option<Unit> {
         let slot = vcpu.sched.slot.swap(NO_SLOT, Ordering::Relaxed);
         self.vcpus.get_mut(slot as usize)?.take()?;
         self.policy.remove(slot)
@@ -131,17 +146,51 @@ impl RunQueue {
 }
 
 impl Scheduler {
-    /// Locks the group of a vCPU.
+    /// Locks the group of a vCPU, if it has one.
     #[inline]
     pub(super) fn lock_of(&self, vcpu: &Vcpu) -> Option<(&Group, Guard<'_, RunQueue>)> {
+        self.lock_named(&vcpu.sched.group)
+    }
+
+    /// Locks the group of a CPU, if it is in a pool.
+    #[inline]
+    pub(super) fn lock_cpu(&self, cpu: u32) -> Option<(&Group, Guard<'_, RunQueue>)> {
+        self.lock_named(self.places.get(cpu as usize)?)
+    }
+
+    /// Locks the group whose number stands in a word that changes under that group's lock.
+    #[inline]
+    fn lock_named(&self, word: &AtomicU32) -> Option<(&Group, Guard<'_, RunQueue>)> {
         loop {
-            let index = vcpu.sched.group.load(Ordering::Acquire);
+            let index = word.load(Ordering::Acquire);
             let group = self.groups.get(index as usize)?;
             let queue = group.queue.lock();
-            if vcpu.sched.group.load(Ordering::Relaxed) == index {
+            if word.load(Ordering::Relaxed) == index {
                 return Some((group, queue));
             }
         }
+    }
+
+    /// The group of a CPU.
+    #[inline]
+    pub(super) fn group(&self, cpu: u32) -> Option<&Group> {
+        let index = self.places.get(cpu as usize)?.load(Ordering::Acquire);
+        self.groups.get(index as usize)
+    }
+
+    /// The groups that a pool may have, with their numbers.
+    pub(super) fn groups_of(&self, pool: u32) -> impl Iterator<Item = (u32, &Group)> {
+        let used = self.used.load(Ordering::Acquire);
+        (0..used)
+            .zip(&self.groups)
+            .filter(move |(_, group)| group.pool.load(Ordering::Acquire) == pool)
+    }
+
+    /// Whether a CPU is in no pool.
+    pub(super) fn is_free(&self, cpu: u32) -> bool {
+        self.places
+            .get(cpu as usize)
+            .is_some_and(|place| place.load(Ordering::Acquire) == NO_GROUP)
     }
 }
 

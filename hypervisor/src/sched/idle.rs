@@ -58,6 +58,14 @@ impl IdleTime {
 }
 
 impl Scheduler {
+    /// This CPU idles from now on, or does not.
+    #[inline]
+    pub(super) fn note_idle(&self, cpu: &Cpu, idle: bool, now: u64) {
+        if let Some(time) = self.idle.get(cpu.id() as usize) {
+            time.enter(idle, now);
+        }
+    }
+
     /// Nanoseconds that CPU `of` has had nothing to run since boot.
     pub fn idle_time(&self, cpu: &Cpu, of: u32) -> u64 {
         let idle = self.idle.get(of as usize);

@@ -27,6 +27,8 @@ pub struct Unit {
     pub cpu: u32,
     /// How far it is ahead of its group in use of time, weighted nanoseconds.
     pub ahead: i64,
+    /// Its budget, for policies that go by it.
+    pub real_time: RealTime,
 }
 
 /// What a CPU does next.
@@ -60,19 +62,59 @@ pub enum Leaves {
     Yields,
 }
 
+/// What a unit is entitled to under a real-time policy: `budget_ns` in each `period_ns`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RealTime {
+    /// The period, nanoseconds.
+    pub period_ns: u64,
+    /// The budget, nanoseconds; at most the period.
+    pub budget_ns: u64,
+    /// Whether it may have more when there is time left.
+    pub extra: bool,
+}
+
+impl Default for RealTime {
+    /// As Xen's: 4 of 10 milliseconds, and more if there is time left.
+    fn default() -> Self {
+        RealTime {
+            period_ns: 10_000_000,
+            budget_ns: 4_000_000,
+            extra: true,
+        }
+    }
+}
+
 /// A policy.
 pub trait Policy: Send {
+    /// Takes a CPU in. It runs nothing, unless it was removed and has not been left yet.
+    fn add_cpu(&mut self, cpu: u32);
+
+    /// Lets a CPU go; one that should ask in its place, if any. What runs on it has to leave: it
+    /// is told to ask, and is then given nothing any more.
+    fn remove_cpu(&mut self, cpu: u32, now: u64) -> Option<u32>;
+
     /// Takes in a unit, asleep. Errors: `ENOMEM`.
     fn add(&mut self, unit: Unit) -> Result<Slot, Errno>;
 
     /// Lets a unit go. It does not run.
     fn remove(&mut self, slot: Slot) -> Option<Unit>;
 
+    /// A unit was let go: a CPU that has something else to do now, if any.
+    fn freed(&mut self) -> Option<u32> {
+        None
+    }
+
     /// Changes where a unit may run; a CPU that should ask again, if any.
     fn set_affinity(&mut self, slot: Slot, hard: CpuMask, soft: CpuMask, now: u64) -> Option<u32>;
 
     /// What a unit's domain is entitled to changed; a CPU that should ask again, if any.
     fn share_changed(&mut self, slot: Slot, now: u64) -> Option<u32>;
+
+    /// Gives a unit another budget; a CPU that should ask again, if any. For policies that have
+    /// none, nothing.
+    fn set_real_time(&mut self, _slot: Slot, _to: RealTime, _now: u64) -> Option<u32> {
+        None
+    }
 
     /// A unit can run; a CPU that should ask what to do, if any. Nothing changes when it runs
     /// or waits already.

@@ -20,6 +20,8 @@ struct Ring<'a> {
     enough: u64,
     /// Each on a CPU just now.
     busy: Vec<AtomicBool>,
+    /// Pools there are; with more than one, CPUs and the domain change pools.
+    pools: u32,
     random: Lock<u64>,
 }
 
@@ -60,13 +62,48 @@ impl Ring<'_> {
             }
             assert!(
                 quiet < 1000,
-                "all CPUs idle, and tokens left: {:?}",
-                self.tokens
+                "all CPUs idle, and tokens left: {:?}\n{}",
+                self.tokens,
+                self.standing()
             );
         }
         (0..hv.cpus)
             .filter(|&other| other != cpu.id())
             .for_each(|other| cpu.kick(other));
+    }
+
+    /// Where everybody is, for a failure.
+    fn standing(&self) -> std::string::String {
+        let sched = &self.world.hv.sched;
+        let mut text = std::string::String::new();
+        for vcpu in self.domain.dom.all_vcpus() {
+            let (sched, cpu) = (&vcpu.sched, vcpu.sched.cpu.load(Ordering::Relaxed));
+            text += &std::format!(
+                "v{} group {} slot {} CPU {cpu} running {} blocked {} displaced {} may {:?}\n",
+                vcpu.id,
+                sched.group.load(Ordering::Relaxed),
+                sched.slot.load(Ordering::Relaxed),
+                sched.is_running(),
+                sched.is_blocked(),
+                sched.displaced.load(Ordering::Relaxed),
+                sched
+                    .may()
+                    .iter()
+                    .filter(|&cpu| cpu < 64)
+                    .collect::<Vec<_>>(),
+            );
+        }
+        let pool = self.domain.dom.cpupool.load(Ordering::Relaxed);
+        text += &std::format!("the domain is in pool {pool}\n");
+        for (index, group) in sched.groups.iter().enumerate() {
+            text += &std::format!(
+                "group {index}: pool {} CPUs {:?} waiting {}\n",
+                group.pool.load(Ordering::Relaxed) as i32,
+                group.mask.load().iter().collect::<Vec<_>>(),
+                group.waiting.load(Ordering::Relaxed),
+            );
+        }
+        text
     }
 
     fn interrupt(&self, cpu: &mut Cpu, vector: u8) {
@@ -108,6 +145,25 @@ impl Ring<'_> {
         self.busy[me].store(false, Ordering::SeqCst);
     }
 
+    /// Now and then, a CPU or the domain goes to another pool.
+    fn change_pools(&self, cpu: &Cpu) {
+        let (hv, dom) = (self.world.hv, &self.domain.dom);
+        let pool = self.random(self.pools.into()) as u32;
+        let target = self.random(hv.cpus.into()) as u32;
+        match self.random(12) {
+            0 | 1 => {
+                let _ = hv.sched.remove_cpu(hv, cpu, pool, target);
+            }
+            2..=4 => {
+                let _ = hv.sched.add_cpu(cpu, pool, target);
+            }
+            5 => {
+                let _ = hv.sched.move_domain(cpu, dom, pool);
+            }
+            _ => {}
+        }
+    }
+
     /// Gives a token to somebody, and now and then pauses or moves somebody else.
     fn pass(&self, cpu: &mut Cpu) {
         let (hv, dom) = (self.world.hv, &self.domain.dom);
@@ -117,6 +173,9 @@ impl Ring<'_> {
         self.tokens[to as usize].fetch_add(1, Ordering::SeqCst);
         hv.sched.notify(cpu, dom, dom.vcpu(to).unwrap());
         let other = dom.vcpu(self.random(n) as u32).unwrap();
+        if self.pools > 1 {
+            self.change_pools(cpu);
+        }
         match self.random(16) {
             0 => {
                 other.sched.pause_count.fetch_add(1, Ordering::SeqCst);
@@ -130,9 +189,8 @@ impl Ring<'_> {
             }
             2 => {
                 let one = CpuMask::one(self.random(hv.cpus.into()) as u32);
-                hv.sched
-                    .set_affinity(cpu, dom, other, &one, &hv.all_cpus())
-                    .unwrap();
+                let set = hv.sched.set_affinity(cpu, dom, other, &one, &hv.all_cpus());
+                assert!(set.is_ok() || self.pools > 1);
             }
             3 => {
                 let all = hv.all_cpus();
@@ -144,7 +202,19 @@ impl Ring<'_> {
 }
 
 fn pass_tokens(cpus: usize, vcpus: u32, tokens: u32, enough: u64, seed: u64) {
+    pass_tokens_in(&[], cpus, vcpus, tokens, enough, seed);
+}
+
+/// The same with further pools, of these policies.
+fn pass_tokens_in(kinds: &[Kind], cpus: usize, vcpus: u32, tokens: u32, enough: u64, seed: u64) {
     let world = World::new(cpus);
+    for kind in kinds {
+        world
+            .hv
+            .sched
+            .create_pool(u32::MAX, kind.id())
+            .expect("a pool");
+    }
     let domain = world.domain(1, false, vcpus);
     let ring = Ring {
         world,
@@ -155,9 +225,43 @@ fn pass_tokens(cpus: usize, vcpus: u32, tokens: u32, enough: u64, seed: u64) {
         passed: AtomicU64::new(0),
         enough,
         busy: (0..vcpus).map(|_| AtomicBool::new(false)).collect(),
+        pools: 1 + kinds.len() as u32,
         random: Lock::new(u8::MAX, seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1),
     };
     world.machine.run(seed, |cpu| ring.drive(cpu));
+    check_pools(&world, &domain);
+}
+
+/// Each CPU is in one pool or free, and each vCPU known where its domain's pool has a CPU for it.
+fn check_pools(world: &World, domain: &TestDomain) {
+    let (hv, sched) = (world.hv, &world.hv.sched);
+    let mut seen = sched.free_cpus();
+    let mut next = 0;
+    while let Some(pool) = sched.pool_from(next) {
+        next = pool.id + 1;
+        assert!(seen.intersect(&pool.cpus).is_empty());
+        seen = seen.union(&pool.cpus);
+    }
+    // But for those that were told to leave and nobody asked again.
+    assert!(seen.intersect(&hv.all_cpus()) == seen);
+    let pool = sched.pool_of(&domain.dom).unwrap();
+    for vcpu in domain.dom.all_vcpus() {
+        let (hard, _) = vcpu.sched.affinity();
+        assert!(!hard.intersect(&pool.cpus).is_empty());
+        let (group, queue) = sched.lock_of(vcpu).unwrap();
+        if vcpu.sched.is_running() && !group.fits(pool.id, &hard) {
+            // The test ended before its CPU looked again.
+            assert!(vcpu.sched.displaced.load(Ordering::Relaxed));
+            continue;
+        }
+        assert!(
+            group.fits(pool.id, &hard),
+            "v{} is in the wrong group",
+            vcpu.id
+        );
+        let slot = vcpu.sched.slot.load(Ordering::Relaxed);
+        assert!(Arc::ptr_eq(queue.vcpu(slot).unwrap(), vcpu));
+    }
 }
 
 #[test]
@@ -178,6 +282,78 @@ fn no_wake_up_is_lost() {
 fn nor_between_groups() {
     for seed in 0..4 {
         pass_tokens(GROUP as usize + 2, 30, 20, 1500, seed);
+    }
+}
+
+#[test]
+fn nor_while_cpus_and_domains_change_pools() {
+    for seed in 0..400 {
+        let cpus = 2 + seed as usize % 4;
+
+        let kinds = [Kind::Credit2, Kind::Rtds];
+        let kinds = &kinds[..1 + seed as usize / 4 % 2];
+        let vcpus = 1 + (seed / 8 % 7) as u32;
+        pass_tokens_in(kinds, cpus, vcpus, 1 + (seed % 3) as u32, 300, seed);
+    }
+}
+
+#[test]
+fn nor_between_groups_of_pools() {
+    for seed in 0..4 {
+        let kinds = [Kind::Credit2, Kind::Credit2];
+        pass_tokens_in(&kinds, GROUP as usize + 4, 30, 20, 1500, seed);
+    }
+}
+
+/// While others wake a domain's vCPUs, it is stopped and let go: afterwards no queue knows it.
+#[test]
+fn a_domain_that_is_let_go_leaves_nothing_behind() {
+    for seed in 0..200 {
+        let world = World::new(3);
+        let hv = world.hv;
+        let goes = world.domain(1, false, 4);
+        let dom = &goes.dom;
+        let over = AtomicBool::new(false);
+        world.machine.run(seed, |mut cpu| {
+            if cpu.id() == 0 {
+                for vcpu in dom.all_vcpus() {
+                    hv.sched.set_online(&cpu, dom, vcpu, true);
+                }
+            }
+            for round in 0..200 {
+                if over.load(Ordering::SeqCst) {
+                    break;
+                }
+                let vcpu = dom.vcpu(round % 4).unwrap();
+                if let Some(runs) = hv.sched.next(hv, &mut cpu) {
+                    hv.sched.block(&runs);
+                    hv.sched.leaving(&cpu, dom, &runs);
+                }
+                match round % 3 {
+                    0 => hv.sched.update(&cpu, dom, vcpu),
+                    1 => {
+                        let one = CpuMask::one(round % 3);
+                        let _ = hv.sched.set_affinity(&cpu, dom, vcpu, &one, &one);
+                    }
+                    _ => hv.sched.wake(&cpu, dom, vcpu),
+                }
+                if cpu.id() == 0 && round > 20 {
+                    if round == 21 {
+                        dom.pause(hv, &cpu);
+                    }
+                    if dom.is_quiescent() {
+                        dom.retire(hv, &cpu);
+                        over.store(true, Ordering::SeqCst);
+                    }
+                }
+            }
+            hv.sched.next(hv, &mut cpu);
+        });
+        assert!(over.load(Ordering::SeqCst), "seed {seed}");
+        for vcpu in dom.all_vcpus() {
+            hv.sched.update(&world.machine.cpu(1), dom, vcpu);
+            assert_eq!(Arc::strong_count(vcpu), 1, "seed {seed}");
+        }
     }
 }
 

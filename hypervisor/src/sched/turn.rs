@@ -2,117 +2,57 @@
 
 use super::group::{Group, RunQueue};
 use super::policy::Leaves;
-use super::{GROUP, Scheduler, poll};
+use super::{Scheduler, poll};
 use crate::domain::{Domain, Vcpu};
 use crate::hv::Hypervisor;
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
-use machine::lock::lock_pair;
-use machine::{Cpu, CpuApi, CpuMask, Guard};
+use machine::{Cpu, CpuApi, Guard};
 use xen_abi::vcpu::*;
 
 impl Scheduler {
     /// The vCPU to run next on this CPU; `None` when there is none.
     pub fn next(&self, hv: &Hypervisor, cpu: &mut Cpu) -> Option<Arc<Vcpu>> {
-        let group = self.group(cpu.id())?;
-        let mut queue = group.queue.lock();
-        let last = queue.cpu(cpu.id())?.current.take();
         let now = cpu.now();
-        let leaves = match &last {
+        let Some((group, mut queue)) = self.lock_cpu(cpu.id()) else {
+            self.note_idle(cpu, true, now);
+            return None;
+        };
+        let last = queue.cpu(cpu.id())?.current.take();
+        let mut leaves = match &last {
             Some(last) => came_off(last, now),
             None => Leaves::Asleep,
         };
-        let mut next = choose(group, queue, cpu, leaves, now);
-        if let Some(last) = last.filter(|_| leaves != Leaves::Asleep)
-            && last.sched.may().intersect(&group.mask).is_empty()
-        {
-            self.rehome(cpu, &last);
+        let displaced = last.filter(|last| last.sched.displaced.swap(false, Ordering::Relaxed));
+        if displaced.is_some() {
+            leaves = Leaves::Asleep;
         }
-        if next.vcpu.is_none() && self.steal(cpu, group, now) {
-            next = choose(group, group.queue.lock(), cpu, Leaves::Asleep, now);
+        let mut next = choose(group, queue, cpu, leaves, now);
+        if let Some(vcpu) = displaced {
+            if let Some(dom) = vcpu.domain.upgrade() {
+                self.rehome(cpu, &dom, &vcpu);
+            }
+            if next.vcpu.is_none() {
+                next = choose(group, group.queue.lock(), cpu, Leaves::Asleep, now);
+            }
+        }
+        if next.vcpu.is_none() {
+            if self.steal(cpu, group, now) {
+                next = choose(group, group.queue.lock(), cpu, Leaves::Asleep, now);
+            }
+        } else {
+            self.balance(cpu, group, now);
         }
         if let Some(until) = next.until {
             hv.clocks.timers.set_slice_end(cpu, until);
         }
-        if let Some(idle) = self.idle.get(cpu.id() as usize) {
-            idle.enter(next.vcpu.is_none(), now);
-        }
+        self.note_idle(cpu, next.vcpu.is_none(), now);
         let vcpu = next.vcpu?;
         if vcpu.sched.poll.active() {
             let dom = vcpu.domain.upgrade()?;
             poll::ended(hv, cpu, &dom, &vcpu);
         }
         Some(vcpu)
-    }
-
-    /// Takes a waiting vCPU over from another group for this CPU, which is idle. Whether it did.
-    fn steal(&self, cpu: &Cpu, group: &Group, now: u64) -> bool {
-        let me = CpuMask::one(cpu.id());
-        for other in &self.groups {
-            if core::ptr::eq(other, group) || other.waiting.load(Ordering::Acquire) == 0 {
-                continue;
-            }
-            let (mut mine, theirs) = lock_pair(&group.queue, &other.queue);
-            let Some(mut theirs) = theirs else { continue };
-            let Some(slot) = theirs.policy.spare(&me) else {
-                continue;
-            };
-            let Some(vcpu) = theirs.vcpu(slot).cloned() else {
-                continue;
-            };
-            if move_unit(&mut theirs, &mut mine, &vcpu, cpu.id() / GROUP) {
-                other
-                    .waiting
-                    .store(theirs.policy.waiting() as u32, Ordering::Release);
-                let slot = vcpu.sched.slot.load(Ordering::Relaxed);
-                drop(theirs);
-                // This CPU looks next; another idle one may be told, and finds out.
-                let told = mine.policy.wake(slot, now);
-                group.tell(cpu, mine, told);
-                return true;
-            }
-        }
-        false
-    }
-
-    /// Brings a vCPU that may not run in its group any more to one where it may. Nothing
-    /// happens while it runs.
-    pub(super) fn rehome(&self, cpu: &Cpu, vcpu: &Arc<Vcpu>) {
-        let may = vcpu.sched.may();
-        let old = vcpu.sched.group.load(Ordering::Acquire);
-        let found = self
-            .groups
-            .iter()
-            .position(|g| !g.mask.intersect(&may).is_empty());
-        let (Some(from), Some(index)) = (self.groups.get(old as usize), found) else {
-            return;
-        };
-        let Some(to) = self.groups.get(index) else {
-            return;
-        };
-        let (mut theirs, mine) = lock_pair(&from.queue, &to.queue);
-        let Some(mut mine) = mine else { return };
-        let moved = vcpu.sched.group.load(Ordering::Relaxed) != old;
-        if moved || vcpu.sched.running.load(Ordering::Relaxed) {
-            return;
-        }
-        if !move_unit(&mut theirs, &mut mine, vcpu, index as u32) {
-            return;
-        }
-        from.waiting
-            .store(theirs.policy.waiting() as u32, Ordering::Release);
-        drop(theirs);
-        let runnable = vcpu
-            .domain
-            .upgrade()
-            .is_some_and(|dom| vcpu.sched.runnable(&dom));
-        let slot = vcpu.sched.slot.load(Ordering::Relaxed);
-        let told = if runnable {
-            mine.policy.wake(slot, cpu.now())
-        } else {
-            None
-        };
-        to.tell(cpu, mine, told);
     }
 
     /// The vCPU on this CPU is about to be taken off: enters its new state in the account.
@@ -145,11 +85,10 @@ impl Scheduler {
     /// This CPU's timer struck or somebody kicked it: whether the vCPU that runs has to leave,
     /// because it may not go on or its turn is over.
     pub fn turn_over(&self, hv: &Hypervisor, cpu: &mut Cpu) -> bool {
-        let Some(group) = self.group(cpu.id()) else {
+        let Some((_, mut queue)) = self.lock_cpu(cpu.id()) else {
             return false;
         };
         let now = cpu.now();
-        let mut queue = group.queue.lock();
         let end = queue.policy.turn_end(cpu.id());
         let Some(run) = queue.cpu(cpu.id()) else {
             return false;
@@ -161,7 +100,7 @@ impl Scheduler {
             .domain
             .upgrade()
             .is_some_and(|dom| current.sched.runnable(&dom));
-        if !can || now >= end {
+        if !can || now >= end || current.sched.must_leave.load(Ordering::Relaxed) {
             current.sched.must_leave.store(true, Ordering::Relaxed);
             return true;
         }
@@ -220,22 +159,6 @@ fn choose(
     }
     group.tell(cpu, queue, choice.tell);
     Next { vcpu, until }
-}
-
-/// Moves a unit that does not run from one queue to another, where it is asleep. Whether there
-/// was memory for that.
-fn move_unit(from: &mut RunQueue, to: &mut RunQueue, vcpu: &Arc<Vcpu>, group: u32) -> bool {
-    let Some(unit) = from.remove(vcpu) else {
-        vcpu.sched.group.store(group, Ordering::Release);
-        return true;
-    };
-    if to.add(vcpu, unit.clone()).is_ok() {
-        vcpu.sched.group.store(group, Ordering::Release);
-        return true;
-    }
-    // The place that it had is free. It sleeps there now; the caller's `update` wakes it.
-    let _ = from.add(vcpu, unit);
-    false
 }
 
 /// Another CPU asked this one to look at its work: whether the vCPU that runs has to leave.

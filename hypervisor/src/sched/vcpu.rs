@@ -3,15 +3,19 @@
 //! The conditions under which it may run are flags that anybody sets; whoever changes one then
 //! calls [`super::Scheduler::update`]. The rest changes under the lock of the vCPU's group.
 
+use super::policy::RealTime;
 use super::{Account, Poll};
 use crate::domain::Domain;
+use crate::locks;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use machine::cpumask::MAX_CPUS;
-use machine::{AtomicCpuMask, CpuMask};
+use machine::{AtomicCpuMask, CpuMask, Lock};
 use xen_abi::vcpu::*;
 
 /// Not known to a policy.
 pub(super) const NO_SLOT: u32 = u32::MAX;
+/// In a [`VcpuSched::group`]: let go for good.
+pub(super) const GONE: u32 = u32::MAX - 1;
 /// Not pinned by `SCHEDOP_pin_override`.
 pub(super) const NO_PIN: u32 = u32::MAX;
 
@@ -33,7 +37,9 @@ pub struct VcpuSched {
     pub(super) yields: AtomicBool,
     /// Was told to leave its CPU, even if nobody waits.
     pub(super) must_leave: AtomicBool,
-    /// The group of CPUs that it belongs to.
+    /// Belongs to a group where it may not run: its CPU sees to that when it comes off.
+    pub(super) displaced: AtomicBool,
+    /// The group of CPUs that it belongs to, [`super::NO_GROUP`] before it first can run.
     pub(super) group: AtomicU32,
     /// What the group's policy knows it as.
     pub(super) slot: AtomicU32,
@@ -43,6 +49,8 @@ pub struct VcpuSched {
     pub(super) soft: AtomicCpuMask,
     /// The one that it runs on for a while.
     pub(super) pin: AtomicU32,
+    /// Its budget under a real-time policy.
+    real_time: Lock<RealTime>,
     /// What it polls for.
     pub poll: Poll,
     /// Where its time goes.
@@ -66,11 +74,13 @@ impl VcpuSched {
             running: AtomicBool::new(false),
             yields: AtomicBool::new(false),
             must_leave: AtomicBool::new(false),
-            group: AtomicU32::new(cpu / super::GROUP),
+            displaced: AtomicBool::new(false),
+            group: AtomicU32::new(super::NO_GROUP),
             slot: AtomicU32::new(NO_SLOT),
             hard: everywhere(),
             soft: everywhere(),
             pin: AtomicU32::new(NO_PIN),
+            real_time: Lock::new(locks::REAL_TIME, RealTime::default()),
             poll: Poll::default(),
             account: Account::default(),
         }
@@ -94,6 +104,15 @@ impl VcpuSched {
     /// CPUs that it may run on, and those that it should run on.
     pub fn affinity(&self) -> (CpuMask, CpuMask) {
         (self.hard.load(), self.soft.load())
+    }
+
+    /// Its budget under a real-time policy.
+    pub fn real_time(&self) -> RealTime {
+        *self.real_time.lock()
+    }
+
+    pub(super) fn set_real_time(&self, to: RealTime) {
+        *self.real_time.lock() = to;
     }
 
     /// CPUs that it may run on for now.

@@ -351,7 +351,7 @@ fn a_domain_that_is_gone_leaves_nothing_behind() {
     });
     let held = domain.data[3].info().page_type().1;
     dom.pause(hv, &world.machine.cpu(0));
-    dom.retire(hv);
+    dom.retire(hv, &world.machine.cpu(0));
     for vcpu in dom.all_vcpus() {
         assert_eq!(Arc::strong_count(vcpu), 1);
     }

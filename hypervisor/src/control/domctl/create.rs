@@ -1,7 +1,6 @@
 //! `createdomain` and `max_vcpus`: what the tools ask for is checked as Xen without HVM does.
 
 use super::Call;
-use crate::control::pool_of;
 use crate::cx::Cx;
 use crate::domain::{self, MAX_VCPUS, NewDomain};
 use crate::fail::{Fail, HyperResult};
@@ -57,7 +56,6 @@ fn limit(asked: i32, default: u32) -> Result<u32, Errno> {
 pub fn create(cx: &mut Cx, call: &mut Call) -> HyperResult {
     let mut want: DomctlCreatedomain = call.op.arm();
     check(&want)?;
-    pool_of(want.cpupool_id, cx.hv.cpus)?;
     let new = NewDomain {
         id: (1..DOMID_FIRST_RESERVED)
             .contains(&call.op.domain)
@@ -70,6 +68,7 @@ pub fn create(cx: &mut Cx, call: &mut Call) -> HyperResult {
             limit(want.max_maptrack_frames, MAX_TRACK_FRAMES)?,
             want.grant_opts & XEN_DOMCTL_GRANT_version_mask,
         ),
+        cpupool: want.cpupool_id,
         xenstore: want.flags & XEN_DOMCTL_CDF_xs_domain != 0,
         arch: want.arch,
     };

@@ -218,3 +218,87 @@ fn weight_and_cap_are_set_within_bounds() {
     assert_eq!(put(entitled(XEN_DOMCTL_SCHEDOP_getvcpuinfo, 0, 0)), Err(()));
     assert_eq!(get(), (65535, 0));
 }
+
+#[test]
+fn budgets_are_set_under_rtds() {
+    let world = World::new(2);
+    let dom0 = world.domain(0, true, 1);
+    let guest = world.domain(1, false, 2);
+    let (hv, cpu) = (world.hv, world.machine.cpu(1));
+    let sched = &hv.sched;
+    sched.create_pool(1, XEN_SCHEDULER_RTDS).unwrap();
+    sched.remove_cpu(hv, &cpu, 0, 1).unwrap();
+    sched.add_cpu(&cpu, 1, 1).unwrap();
+    sched.move_domain(&cpu, &guest.dom, 1).unwrap();
+    let rtds = |cmd| DomctlSchedulerOp {
+        sched_id: XEN_SCHEDULER_RTDS,
+        cmd,
+        ..Default::default()
+    };
+    let list = |cmd, nr_vcpus| {
+        let mut arg = rtds(cmd);
+        arg.set_arm(&DomctlSchedulerOpV {
+            vcpus: DATA_VA,
+            nr_vcpus,
+            padding: 0,
+        });
+        op(&world, &dom0, XEN_DOMCTL_scheduler_op, 1, &mut arg)
+            .map(|_| arg.arm::<DomctlSchedulerOpV>().nr_vcpus)
+    };
+    let entry = |vcpuid, period, budget, flags| {
+        let mut entry = DomctlSchedparamVcpu {
+            vcpuid,
+            ..Default::default()
+        };
+        entry.set_arm(&DomctlSchedRtds {
+            period,
+            budget,
+            flags,
+        });
+        dom0.data[0].write(0, entry.as_bytes());
+    };
+    let read = || {
+        let mut entry = DomctlSchedparamVcpu::default();
+        assert!(dom0.data[0].read(0, entry.as_mut_bytes()));
+        let DomctlSchedRtds {
+            period,
+            budget,
+            flags,
+        } = entry.arm();
+        (period, budget, flags)
+    };
+    let (get, put) = (
+        XEN_DOMCTL_SCHEDOP_getvcpuinfo,
+        XEN_DOMCTL_SCHEDOP_putvcpuinfo,
+    );
+    entry(1, 0, 0, 0);
+    assert_eq!(list(get, 1), Ok(1));
+    assert_eq!(read(), (10_000, 4_000, XEN_DOMCTL_SCHEDRT_extra));
+    entry(1, 20_000, 5_000, 0);
+    assert_eq!(list(put, 1), Ok(1));
+    let refused = Err(Fail::Errno(Errno::EINVAL));
+    for (period, budget) in [(9, 9), (10_000_001, 10), (100, 101), (100, 9)] {
+        entry(1, period, budget, 0);
+        assert_eq!(list(put, 1), refused);
+    }
+    entry(2, 100, 50, 0);
+    assert_eq!(list(put, 1), refused);
+    entry(1, 0, 0, 0);
+    assert_eq!(list(get, 1), Ok(1));
+    assert_eq!(read(), (20_000, 5_000, 0));
+    // All at once, and what new vCPUs get.
+    let mut all = rtds(XEN_DOMCTL_SCHEDOP_putinfo);
+    all.set_arm(&DomctlSchedRtds {
+        period: 300,
+        budget: 200,
+        flags: 0,
+    });
+    let set = op(&world, &dom0, XEN_DOMCTL_scheduler_op, 1, &mut all);
+    assert_eq!(set, Ok(0));
+    entry(0, 0, 0, 0);
+    assert_eq!(list(get, 1), Ok(1));
+    assert_eq!(read(), (300, 200, XEN_DOMCTL_SCHEDRT_extra));
+    let mut wrong = entitled(XEN_DOMCTL_SCHEDOP_getinfo, 0, 0);
+    let result = op(&world, &dom0, XEN_DOMCTL_scheduler_op, 1, &mut wrong);
+    assert_eq!(errno(result), Errno::EINVAL);
+}

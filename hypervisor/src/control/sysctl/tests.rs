@@ -4,8 +4,9 @@ use super::call as hypercall;
 use crate::fail::{Fail, HyperResult};
 use crate::testing::{DATA_VA, TestDomain, World, call};
 use core::sync::atomic::Ordering;
+use machine::CpuMask;
 use xen_abi::Errno;
-use xen_abi::domctl::XEN_SCHEDULER_CREDIT2;
+use xen_abi::domctl::*;
 use xen_abi::forms::Payload;
 use xen_abi::sysctl::*;
 use xen_abi::xen::XenctlBitmap;
@@ -225,4 +226,174 @@ fn what_there_is_not_is_refused_as_xen_does() {
     ] {
         assert_eq!(refused(cmd, [0, 0]), errno);
     }
+}
+
+fn pool_op(world: &World, dom0: &TestDomain, arg: &mut SysctlCpupoolOp) -> HyperResult {
+    arg.cpumap = XenctlBitmap {
+        bitmap: DATA_VA,
+        nr_bits: 64,
+        _pad0: 0,
+    };
+    op(world, dom0, XEN_SYSCTL_cpupool_op, arg)
+}
+
+/// Does `op` with these numbers; what it says of a pool.
+fn pool(world: &World, dom0: &TestDomain, op: u32, id: u32, of: u32) -> Result<u32, Errno> {
+    let mut arg = SysctlCpupoolOp {
+        op,
+        cpupool_id: id,
+        sched_id: of,
+        cpu: of,
+        domid: of,
+        ..Default::default()
+    };
+    match pool_op(world, dom0, &mut arg) {
+        Ok(_) => Ok(arg.cpupool_id),
+        other => Err(errno(other)),
+    }
+}
+
+/// The CPUs of pool `id`, or those that are free.
+fn pool_cpus(world: &World, dom0: &TestDomain, id: Option<u32>) -> u64 {
+    let op = match id {
+        Some(_) => XEN_SYSCTL_CPUPOOL_OP_INFO,
+        None => XEN_SYSCTL_CPUPOOL_OP_FREEINFO,
+    };
+    assert_eq!(
+        pool(world, dom0, op, id.unwrap_or(0), 0),
+        Ok(id.unwrap_or(0))
+    );
+    dom0.data[0].words()[0].load(Ordering::Relaxed)
+}
+
+const ANY: u32 = XEN_SYSCTL_CPUPOOL_PAR_ANY;
+
+#[test]
+fn pools_are_made_filled_emptied_and_ended() {
+    let world = World::new(4);
+    let dom0 = world.domain(0, true, 1);
+    let does = |op, id, of| pool(&world, &dom0, op, id, of);
+    let cpus = |id| pool_cpus(&world, &dom0, id);
+    let (create, destroy) = (XEN_SYSCTL_CPUPOOL_OP_CREATE, XEN_SYSCTL_CPUPOOL_OP_DESTROY);
+    let (add, remove) = (XEN_SYSCTL_CPUPOOL_OP_ADDCPU, XEN_SYSCTL_CPUPOOL_OP_RMCPU);
+    assert_eq!(does(create, ANY, XEN_SCHEDULER_CREDIT2), Ok(1));
+    assert_eq!(does(create, 7, XEN_SCHEDULER_RTDS), Ok(7));
+    assert_eq!(does(create, ANY, XEN_SCHEDULER_NULL), Ok(8));
+    assert_eq!(does(create, 7, XEN_SCHEDULER_CREDIT2), Err(Errno::EEXIST));
+    assert_eq!(does(create, ANY, XEN_SCHEDULER_CREDIT), Err(Errno::ENOENT));
+    for _ in 0..4 {
+        assert!(does(create, ANY, XEN_SCHEDULER_CREDIT2).is_ok());
+    }
+    // Twice as many as CPUs.
+    let full = does(create, ANY, XEN_SCHEDULER_CREDIT2);
+    assert_eq!(full, Err(Errno::ENOSPC));
+    assert_eq!(does(destroy, 3, 0), Err(Errno::ENOENT));
+    assert_eq!(does(destroy, 0, 0), Err(Errno::EBUSY));
+
+    assert_eq!(does(add, 1, 3), Err(Errno::ENODEV));
+    assert_eq!(does(remove, 0, 0), Err(Errno::EINVAL));
+    assert_eq!(does(remove, 0, 4), Err(Errno::EINVAL));
+    assert_eq!(does(remove, 1, 3), Err(Errno::EADDRNOTAVAIL));
+    assert_eq!(does(remove, 9999, 3), Err(Errno::ENOENT));
+    assert_eq!(does(remove, 0, 3), Ok(0));
+    assert_eq!(does(remove, 0, ANY), Ok(0));
+    assert_eq!((cpus(Some(0)), cpus(None)), (0b0011, 0b1100));
+    assert_eq!(does(add, 1, ANY), Ok(1));
+    assert_eq!(does(add, 7, 3), Ok(7));
+    assert_eq!(does(add, 7, ANY), Err(Errno::ENODEV));
+    assert_eq!(does(add, 7, 4), Err(Errno::EINVAL));
+    assert_eq!(does(add, 2, 3), Err(Errno::ENOENT));
+    assert_eq!((cpus(Some(1)), cpus(Some(7))), (0b0100, 0b1000));
+    assert_eq!(does(destroy, 1, 0), Err(Errno::EBUSY));
+    assert_eq!(does(remove, 1, 2), Ok(1));
+    assert_eq!(does(destroy, 1, 0), Ok(1));
+    assert_eq!((cpus(Some(0)), cpus(None)), (0b0011, 0b0100));
+    let none = does(99, 0, 0);
+    assert_eq!(none, Err(Errno::ENOSYS));
+}
+
+#[test]
+fn a_domain_runs_in_the_pool_that_it_was_moved_to() {
+    let world = World::new(2);
+    let dom0 = world.domain(0, true, 1);
+    let guest = world.domain(1, false, 2);
+    let (hv, dom) = (world.hv, &guest.dom);
+    let does = |op, id, of| pool(&world, &dom0, op, id, of);
+    let mut there = world.machine.cpu(1);
+    for vcpu in dom.all_vcpus() {
+        hv.sched.set_online(&there, dom, vcpu, true);
+    }
+    let runs = hv.sched.next(hv, &mut there).expect("a vCPU");
+    let remove = XEN_SYSCTL_CPUPOOL_OP_RMCPU;
+    let move_to = XEN_SYSCTL_CPUPOOL_OP_MOVEDOMAIN;
+    assert_eq!(
+        does(XEN_SYSCTL_CPUPOOL_OP_CREATE, 1, XEN_SCHEDULER_RTDS),
+        Ok(1)
+    );
+    assert_eq!(does(move_to, 1, 1), Err(Errno::ENOENT));
+    // The CPU is free once it has left the vCPU.
+    let mut arg = SysctlCpupoolOp {
+        op: remove,
+        cpu: 1,
+        ..Default::default()
+    };
+    let again = pool_op(&world, &dom0, &mut arg);
+    assert_eq!(again, Err(Fail::Restart));
+    assert!(world.machine.is_kicked(1));
+    assert!(!hv.sched.stay(hv, &mut there, dom, &runs));
+    assert!(hv.sched.next(hv, &mut there).is_none());
+    assert_eq!(pool_op(&world, &dom0, &mut arg), Ok(0));
+    assert!(hv.sched.next(hv, &mut there).is_none());
+    assert_eq!(does(XEN_SYSCTL_CPUPOOL_OP_ADDCPU, 1, 1), Ok(1));
+    assert!(hv.sched.next(hv, &mut there).is_none());
+
+    assert_eq!(does(move_to, 1, 0), Err(Errno::EPERM));
+    assert_eq!(does(move_to, 1, 5), Err(Errno::ESRCH));
+    assert_eq!(does(move_to, 5, 1), Err(Errno::ENOENT));
+    assert_eq!(does(move_to, 1, 1), Ok(1));
+    assert!(hv.sched.next(hv, &mut world.machine.cpu(0)).is_none());
+    assert!(hv.sched.next(hv, &mut there).is_some());
+    assert_eq!(does(remove, 1, 1), Err(Errno::EBUSY));
+    let mut arg = SysctlCpupoolOp {
+        op: XEN_SYSCTL_CPUPOOL_OP_INFO,
+        cpupool_id: 1,
+        ..Default::default()
+    };
+    assert_eq!(pool_op(&world, &dom0, &mut arg), Ok(0));
+    assert_eq!((arg.n_dom, arg.sched_id), (1, XEN_SCHEDULER_RTDS));
+    // A dying domain makes room.
+    dom.dying.store(true, Ordering::SeqCst);
+    arg.op = remove;
+    arg.cpu = 1;
+    let again = pool_op(&world, &dom0, &mut arg);
+    assert_eq!(again, Err(Fail::Restart));
+    assert!(hv.sched.next(hv, &mut there).is_none());
+    assert_eq!(pool_op(&world, &dom0, &mut arg), Ok(0));
+    assert_eq!(dom.cpupool.load(Ordering::Relaxed), 0);
+    assert!(hv.sched.next(hv, &mut world.machine.cpu(0)).is_some());
+}
+
+#[test]
+fn affinities_keep_to_the_pool_and_are_mended() {
+    let world = World::new(3);
+    let dom0 = world.domain(0, true, 2);
+    let (hv, dom) = (world.hv, &dom0.dom);
+    let cpu = world.machine.cpu(1);
+    let does = |op, id, of| pool(&world, &dom0, op, id, of);
+    let vcpu = dom.vcpu(1).unwrap();
+    let (one, two) = (CpuMask::one(1), CpuMask::one(2));
+    let all = hv.all_cpus();
+    let remove = XEN_SYSCTL_CPUPOOL_OP_RMCPU;
+    hv.sched.set_affinity(&cpu, dom, vcpu, &two, &all).unwrap();
+    hv.sched.pin_override(&cpu, dom, vcpu, Some(2)).unwrap();
+    assert_eq!(does(remove, 0, 2), Err(Errno::EADDRINUSE));
+    hv.sched.pin_override(&cpu, dom, vcpu, None).unwrap();
+    assert_eq!(does(remove, 0, 2), Ok(0));
+    assert!(vcpu.sched.affinity().0.contains(0));
+    let refused = hv.sched.set_affinity(&cpu, dom, vcpu, &two, &all);
+    assert_eq!(refused, Err(Errno::EINVAL));
+    let refused = hv.sched.pin_override(&cpu, dom, vcpu, Some(2));
+    assert_eq!(refused, Err(Errno::EINVAL));
+    hv.sched.set_affinity(&cpu, dom, vcpu, &one, &all).unwrap();
+    assert_eq!(vcpu.sched.affinity().0, one);
 }

@@ -30,9 +30,7 @@ use machine::CpuMask;
 use queue::Waiting;
 use xen_abi::Errno;
 
-/// A unit that began to run goes on for so long at least, nanoseconds, unless set otherwise.
-pub const RATE_LIMIT: u64 = 1_000_000;
-/// And at most so long, when others wait.
+/// A unit runs at most so long, when others wait.
 pub const LONGEST: u64 = 10_000_000;
 /// A turn is not planned to be shorter than this, however low the rate limit.
 const SHORTEST: u64 = 100_000;
@@ -95,9 +93,9 @@ const IDLE_TURN: CpuTurn = CpuTurn {
 
 /// The policy of a group of CPUs.
 pub struct Credit2 {
-    first_cpu: u32,
     tunables: Arc<Tunables>,
     cpus: Vec<CpuTurn>,
+    /// The CPUs there are.
     group: CpuMask,
     /// CPUs with nothing to do that have not been told to ask.
     idle: CpuMask,
@@ -108,20 +106,17 @@ pub struct Credit2 {
 }
 
 impl Credit2 {
-    /// For `cpus` CPUs from `first_cpu` on. Errors: `ENOMEM`.
-    pub fn new(first_cpu: u32, cpus: u32, tunables: Arc<Tunables>) -> Result<Credit2, Errno> {
+    /// For none of a machine's `cpus` CPUs yet. Errors: `ENOMEM`.
+    pub fn new(cpus: u32, tunables: Arc<Tunables>) -> Result<Credit2, Errno> {
         let mut turns = Vec::new();
         turns
             .try_reserve_exact(cpus as usize)
             .map_err(|_| Errno::ENOMEM)?;
         turns.resize(cpus as usize, IDLE_TURN);
-        let mut group = CpuMask::EMPTY;
-        (first_cpu..first_cpu.saturating_add(cpus)).for_each(|cpu| group.set(cpu));
         Ok(Credit2 {
-            first_cpu,
             tunables,
             cpus: turns,
-            group,
+            group: CpuMask::EMPTY,
             idle: CpuMask::EMPTY,
             entries: Vec::new(),
             waiting: Waiting::default(),
@@ -144,11 +139,11 @@ impl Credit2 {
     }
 
     fn turn(&self, cpu: u32) -> Option<&CpuTurn> {
-        self.cpus.get(cpu.checked_sub(self.first_cpu)? as usize)
+        self.cpus.get(cpu as usize)
     }
 
     fn turn_mut(&mut self, cpu: u32) -> Option<&mut CpuTurn> {
-        self.cpus.get_mut(cpu.checked_sub(self.first_cpu)? as usize)
+        self.cpus.get_mut(cpu as usize)
     }
 
     fn set_state(&mut self, slot: Slot, state: State) {
@@ -212,6 +207,19 @@ impl Credit2 {
 }
 
 impl Policy for Credit2 {
+    fn add_cpu(&mut self, cpu: u32) {
+        self.group.set(cpu);
+    }
+
+    fn remove_cpu(&mut self, cpu: u32, now: u64) -> Option<u32> {
+        self.group.clear(cpu);
+        self.idle.clear(cpu);
+        if let Some(turn) = self.turn_mut(cpu) {
+            turn.end = if turn.unit.is_some() { 0 } else { NEVER };
+        }
+        self.hand_over(now)
+    }
+
     fn add(&mut self, unit: Unit) -> Result<Slot, Errno> {
         let free = self.entries.iter().position(Option::is_none);
         let slot = free.unwrap_or(self.entries.len());

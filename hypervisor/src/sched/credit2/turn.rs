@@ -22,9 +22,8 @@ impl Credit2 {
     /// Brings the level up to date before a unit joins. While nobody waited, nobody's use of
     /// time was at another's cost: those that run then stand at one level.
     pub(super) fn settle(&mut self, now: u64) {
-        for at in 0..self.cpus.len() {
-            self.count(self.first_cpu.saturating_add(at as u32), now);
-        }
+        let group = self.group;
+        group.iter().for_each(|cpu| self.count(cpu, now));
         if !self.parked.is_empty() {
             self.unpark(now);
         }
@@ -38,7 +37,8 @@ impl Credit2 {
             level,
             ..
         } = self;
-        let running = || cpus.iter().filter_map(|turn| turn.unit);
+        let turns = || group.iter().filter_map(|cpu| cpus.get(cpu as usize));
+        let running = || turns().filter_map(|turn| turn.unit);
         for slot in running() {
             if let Some(Some(entry)) = entries.get(slot as usize) {
                 *level = (*level).max(entry.vtime);
@@ -127,12 +127,19 @@ impl Credit2 {
         let cpu = if self.group.contains(cpu) {
             cpu
         } else {
-            self.first_cpu
+            self.group.iter().next()?
         };
         self.idle.clear(cpu);
         let turn = self.turn_mut(cpu)?;
         turn.end = turn.end.min(fill);
         Some(cpu)
+    }
+
+    /// A CPU is there no longer: finds another for what it was to look after.
+    pub(super) fn hand_over(&mut self, now: u64) -> Option<u32> {
+        let parked = self.parked.first().copied();
+        let other = parked.and_then(|slot| self.watch_fill(slot));
+        other.or_else(|| self.tell_other(now))
     }
 
     /// The best waiting unit for `cpu`, and how far along the first other one is that could run
@@ -199,6 +206,12 @@ impl Credit2 {
                 }
             }
         }
+        if !self.group.contains(cpu) {
+            return Choice {
+                tell: self.hand_over(now),
+                ..Choice::IDLE
+            };
+        }
         let avoid = last.filter(|_| leaves == Leaves::Yields);
         let (chosen, other) = self.choose(cpu, avoid);
         let fill = self.next_fill();
@@ -257,7 +270,7 @@ impl Credit2 {
 
     /// A CPU that should take a unit that still waits: an idle one, which then counts as told,
     /// or one whose turn has no end yet and gets one.
-    fn tell_other(&mut self, now: u64) -> Option<u32> {
+    pub(super) fn tell_other(&mut self, now: u64) -> Option<u32> {
         if self.waiting.is_empty() {
             return None;
         }
@@ -271,10 +284,9 @@ impl Credit2 {
             }
         }
         let endless = |turn: &CpuTurn| turn.unit.is_some() && turn.end == NEVER;
-        let (cpu, vtime) = self.cpus.iter().enumerate().find_map(|(at, turn)| {
-            let cpu = self.first_cpu.saturating_add(at as u32);
-            endless(turn)
-                .then(|| self.first_for(cpu))
+        let (cpu, vtime) = self.group.iter().find_map(|cpu| {
+            let free = self.turn(cpu).is_some_and(endless);
+            free.then(|| self.first_for(cpu))
                 .flatten()
                 .map(|vtime| (cpu, vtime))
         })?;

@@ -55,9 +55,9 @@ fn frames_have_types() {
     let (world, dom0, dom1) = worlds();
     dom1.dom.pages.reserve(1).unwrap();
     let page = || world.hv.alloc_block(0).unwrap().into_page(true).unwrap();
-    let plain = dom1.dom.pages.assign(world.hv.mem, 1, page());
+    let plain = dom1.dom.pages.assign(world.hv.mem, 1, page()).unwrap();
     dom1.dom.pages.reserve(1).unwrap();
-    let table = dom1.dom.pages.assign(world.hv.mem, 1, page());
+    let table = dom1.dom.pages.assign(world.hv.mem, 1, page()).unwrap();
     let held = world.hv.mem.get_page(table, 1).unwrap();
     assert!(matches!(
         held.get_type(PageType::L2),
