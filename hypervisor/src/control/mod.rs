@@ -5,6 +5,7 @@
 
 pub mod domctl;
 pub mod sysctl;
+pub mod version;
 
 #[cfg(test)]
 mod tests;
