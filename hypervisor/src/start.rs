@@ -78,6 +78,7 @@ fn hypervisor(handover: &mut Handover, options: &cmdline::Options) -> Result<Hyp
         heap: Lock::new(locks::HEAP, heap),
         claims: crate::mem::Claims::default(),
         cpus: handover.cpus,
+        xsm: options.xsm,
         policies: crate::cpu_policy::Policies::new(&handover.cpu, false),
         command_line: options.line.clone(),
         noreboot: options.noreboot,

@@ -11,6 +11,7 @@ mod reboot;
 mod table;
 mod value;
 mod warning;
+mod xsm;
 
 #[cfg(test)]
 mod tests;
@@ -43,6 +44,8 @@ pub struct Options {
     pub dom0_mode: Dom0Mode,
     /// `dom0=verbose`: tell more while building dom0.
     pub dom0_verbose: bool,
+    /// `xsm`: who may deal with whom.
+    pub xsm: crate::xsm::Policy,
     /// `console`.
     pub console: Consoles,
     /// `com1`; `None` leaves the port as the firmware set it, at its usual address.
@@ -97,6 +100,7 @@ impl Default for Options {
             dom0_vcpus_pin: false,
             dom0_mode: Dom0Mode::Pv,
             dom0_verbose: false,
+            xsm: Default::default(),
             console: Consoles::default(),
             com1: None,
             com2: None,

@@ -278,7 +278,7 @@ pub const STATUS: &[(&str, Status)] = &[
     ("x2apic-mode", HARDWARE),
     ("x2apic_phys", HARDWARE),
     ("xsave", Status::Ignored("chosen by the CPU")),
-    ("xsm", Status::Ignored("there is no policy module yet")),
+    ("xsm", does(super::xsm::xsm)),
 ];
 
 /// The row of `name`.
