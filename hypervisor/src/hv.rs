@@ -9,8 +9,14 @@ use crate::sched::Scheduler;
 use crate::time::Clocks;
 use alloc::string::String;
 use alloc::sync::Arc;
+use core::sync::atomic::{AtomicBool, Ordering};
+use machine::frame::DeadFrames;
 use machine::heap::{Block, Heap};
 use machine::{CpuMask, Lock, Mem};
+use xen_abi::xen::NR_VIRQS;
+
+/// Frames that are given back in one go.
+const REAP_BATCH: u32 = 512;
 
 /// One hypervisor.
 pub struct Hypervisor {
@@ -20,6 +26,11 @@ pub struct Hypervisor {
     pub heap: Lock<Heap>,
     /// Frames of RAM that the heap was given at boot.
     pub total_pages: u64,
+    /// Frames without references that are being given back, the rest of those that were taken
+    /// from the machine at once.
+    pub dead: Lock<Option<DeadFrames>>,
+    /// Whether there is such a rest.
+    pub more_dead: AtomicBool,
     /// Memory that domains have been promised.
     pub claims: crate::mem::Claims,
     /// Number of CPUs.
@@ -32,8 +43,13 @@ pub struct Hypervisor {
     pub command_line: String,
     /// `noreboot`: stop instead of rebooting after a crash of the control domain.
     pub noreboot: bool,
+    /// `cpuinfo`: each CPU says what it is.
+    pub cpuinfo: bool,
     /// All domains.
     pub domains: DomainList,
+    /// Who is told of each virtual interrupt that the machine has once: dom0 unless
+    /// `set_virq_handler` said otherwise.
+    pub virq_handlers: Lock<[u16; NR_VIRQS as usize]>,
     /// Who runs where.
     pub sched: Scheduler,
     /// Timers, wall clock.
@@ -60,7 +76,7 @@ impl Hypervisor {
     /// by [`Block::stamp`] before it hands the frames on.
     pub fn alloc_block(&self, order: u32) -> Option<Block> {
         let block = self.heap.lock().alloc(order);
-        if block.is_some() || !self.mem.has_dead() {
+        if block.is_some() || !self.has_dead() {
             return block;
         }
         self.reap();
@@ -68,19 +84,43 @@ impl Hypervisor {
     }
 
     /// Gives frames whose last reference went back to the heap, and takes them off their
-    /// domain's account.
+    /// domain's account. All of them: for whoever has to have memory, or a true count.
     pub fn reap(&self) {
-        if !self.mem.has_dead() {
-            return;
+        while self.reap_some() {}
+    }
+
+    /// As [`Hypervisor::reap`], some of them: `true` when there are more.
+    pub fn reap_some(&self) -> bool {
+        if !self.has_dead() {
+            return false;
         }
-        for mfn in self.mem.take_dead() {
+        let mut dead = self.dead.lock();
+        if dead.is_none() {
+            *dead = Some(self.mem.take_dead());
+        }
+        let mut left = REAP_BATCH;
+        for mfn in dead.iter_mut().flatten() {
             let owner = self.mem.frame(mfn).map(|info| info.owner());
             if let Some(dom) = owner.and_then(|id| self.domains.any(id)) {
                 dom.pages.forget(self.mem, mfn);
             }
             self.mem.set_m2p(mfn, u64::MAX);
             self.heap.lock().free(mfn);
+            left -= 1;
+            if left == 0 {
+                self.more_dead.store(true, Ordering::Relaxed);
+                return true;
+            }
         }
+        *dead = None;
+        self.more_dead.store(false, Ordering::Relaxed);
+        false
+    }
+
+    /// Whether there are frames to reap.
+    #[inline]
+    pub fn has_dead(&self) -> bool {
+        self.mem.has_dead() || self.more_dead.load(Ordering::Relaxed)
     }
 
     /// Whether `mfn` is RAM that the hypervisor keeps watch over. The first megabyte is not:

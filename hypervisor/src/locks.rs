@@ -5,6 +5,8 @@
 
 /// A vCPU's state, held while it runs or while a tool looks at it.
 pub const LEASE: u8 = 5;
+/// A domain's end; only ever tried for.
+pub const TEARDOWN: u8 = 10;
 /// A domain's own small things (limits, permissions, shutdown state).
 pub const DOMAIN: u8 = 20;
 /// Host interrupt routing.
@@ -21,6 +23,8 @@ pub const EVENT_QUEUE: u8 = 52;
 pub const TIMERS: u8 = 55;
 /// A CPU's run queue.
 pub const RUN_QUEUE: u8 = 60;
+/// Frames that are being given back: whoever needs memory may have to do that.
+pub const DEAD: u8 = 61;
 /// The list of domains: nothing is taken while it is held. It stands this late because whoever
 /// needs memory may have to reap dead frames, which looks up their owners.
 pub const DOMAIN_LIST: u8 = 62;

@@ -16,6 +16,9 @@ pub fn cpu_main(mut cpu: Cpu, hv: &Hypervisor) -> ! {
         log!(hv, Warning, "CPU {}: CPUID does not fault", cpu.id());
     }
     let mut local = Local::default();
+    if hv.cpuinfo {
+        crate::platform::show_cpu(hv, &cpu);
+    }
     loop {
         step(&mut cpu, &mut local, hv);
     }
@@ -23,11 +26,14 @@ pub fn cpu_main(mut cpu: Cpu, hv: &Hypervisor) -> ! {
 
 /// One turn: runs the next vCPU until it has to leave, or idles until an interrupt.
 pub fn step(cpu: &mut Cpu, local: &mut Local, hv: &Hypervisor) {
-    hv.reap();
+    let more = hv.reap_some();
+    crate::domain::bury(hv, cpu);
     crate::console::turn(hv, cpu);
     crate::time::run_timers(hv, cpu);
     match hv.sched.next(hv, cpu) {
         Some(vcpu) => run_vcpu(cpu, local, hv, &vcpu),
+        // There is work yet.
+        None if more => {}
         None => {
             if let Some(vector) = cpu.idle() {
                 interrupt(cpu, hv, vector);
@@ -78,6 +84,7 @@ fn run_vcpu(cpu: &mut Cpu, local: &mut Local, hv: &Hypervisor, vcpu: &Arc<Vcpu>)
         if !hv.sched.stay(hv, cx.cpu, cx.dom, cx.vcpu) {
             break;
         }
+        hv.reap_some();
         cx.live = true;
     }
     crate::time::leave(&mut cx);

@@ -1,8 +1,10 @@
 #!/bin/sh
 # First process of the dom0 that xtask boots. The word xenios=MODE on the kernel's command line
-# says what to do: shell, demo, demo-xl, boot, dmesg, oslat. Every mode but shell ends with one
-# line "XENIOS-DEMO: PASS" or "XENIOS-DEMO: FAIL reason" and powers off.
+# says what to do: shell, demo, demo-xl, demo-guest, xl:GROUP,GROUP..., boot, dmesg, oslat. Every
+# mode but shell ends with one line "XENIOS-DEMO: PASS" or "XENIOS-DEMO: FAIL reason" and powers
+# off.
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=${TERM:-linux}
+. /xenios/guests.sh
 
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
@@ -50,16 +52,6 @@ network() {
 	ip route add default via 10.0.2.2
 }
 
-toolstack() {
-	for m in xen-blkback xen-netback; do modprobe "$m" 2>/dev/null; done
-	mkdir -p /var/run/xen /var/lib/xenstored /var/log/xen/console /var/lib/xen
-	export PATH=$PATH:/usr/lib/xen-4.20/bin
-	oxenstored --pid-file /var/run/xen/xenstored.pid || return 1
-	xenstore-write /local/domain/0/name Domain-0 || return 1
-	xen-init-dom0 || return 1
-	xenconsoled --pid-file=/var/run/xen/xenconsoled.pid
-}
-
 demo() {
 	uname -a
 	say "cpus: $(grep -c ^processor /proc/cpuinfo)"
@@ -89,11 +81,42 @@ demo() {
 	awk 'NR == 1 || /ahci|eth|enp|timer|resched|call/' /proc/interrupts
 }
 
+# A guest with a disk and a network card, from xl create to xl shutdown.
+demo_guest() {
+	guest_initrd
+	examples
+	say "a PV guest: xl create /etc/xen/pv.cfg"
+	sed 's/^/    /' /etc/xen/pv.cfg
+	start=$(date +%s)
+	up pv || fail "xl create pv.cfg"
+	say "it is up after $(($(date +%s) - start)) s; its console:"
+	tr -d '\r' < "$(console_log pv)" | sed 's/^/    /'
+	xl list
+	ping -c 3 -W 5 $NET.10 || fail "the guest does not answer a ping"
+	in_guest pv 'dd if=/dev/zero of=/dev/xvda bs=1M count=8 conv=fsync 2>&1 && echo hello from the guest | dd of=/dev/xvda conv=fsync 2>/dev/null' || fail "the guest cannot write its disk"
+	said=$(head -c 20 $GUESTS/pv.img)
+	say "its disk, read by dom0: $said"
+	[ "$said" = "hello from the guest" ] || fail "the guest's disk does not hold what it wrote"
+	say "xl shutdown pv"
+	xl shutdown -w pv || fail "xl shutdown"
+	gone pv || fail "the guest stays"
+	xl list
+}
+
+# In the background of an interactive dom0: what makes `xl create -c /etc/xen/pv.cfg` work.
+prepare() {
+	toolstack
+	guest_initrd
+	examples
+}
+
 case "$mode" in
 shell)
 	xen_modules
 	network || say "no network interface"
+	prepare > /var/log/xenios.log 2>&1 || say "the toolstack's daemons do not start: see /var/log/xenios.log"
 	echo "dom0 of $(cat /sys/hypervisor/type 2>/dev/null || echo no hypervisor); 'poweroff' ends."
+	echo "A guest: xl create -c /etc/xen/pv.cfg ('poweroff' ends it too, Ctrl-] leaves its console)."
 	printf '#!/bin/sh\nsync\nexec busybox poweroff -f\n' > /usr/local/sbin/poweroff
 	printf '#!/bin/sh\nsync\nexec busybox reboot -f\n' > /usr/local/sbin/reboot
 	chmod +x /usr/local/sbin/poweroff /usr/local/sbin/reboot
@@ -116,6 +139,20 @@ demo-xl)
 	toolstack || fail "the toolstack's daemons do not start"
 	xl info || fail "xl info"
 	xl list || fail "xl list"
+	pass
+	;;
+demo-guest)
+	demo
+	toolstack || fail "the toolstack's daemons do not start"
+	demo_guest
+	pass
+	;;
+xl:*)
+	echo 3 > /proc/sys/kernel/printk
+	xen_modules
+	toolstack || fail "the toolstack's daemons do not start"
+	. /xenios/scenarios.sh
+	scenarios "${mode#xl:}" || fail "the scenarios did not run"
 	pass
 	;;
 dmesg)

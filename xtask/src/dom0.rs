@@ -21,13 +21,14 @@ const SUITE: &str = "trixie";
 /// What the image holds beyond Debian's minimal base. The hypervisor's package is there to be
 /// copied out of it.
 const PACKAGES: &str = "xen-utils-4.20,xenstore-utils,xen-utils-common,xen-hypervisor-4.20-amd64,\
-linux-image-amd64,kmod,iproute2,iputils-ping,busybox,procps,pciutils,udev";
+linux-image-amd64,kmod,iproute2,iputils-ping,busybox-static,procps,pciutils,udev,\
+fio,iperf3,lvm2,grub-xen-host";
 
 /// Size of the (sparse) file system.
 const SIZE: &str = "2G";
 
 /// Changes when the recipe below changes in a way its constants do not show.
-const RECIPE: u32 = 1;
+const RECIPE: u32 = 2;
 
 /// A built dom0.
 pub struct Dom0 {

@@ -5,7 +5,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use cpio::newc::Builder;
@@ -15,7 +15,24 @@ use crate::dom0::Dom0;
 use crate::paths;
 
 const BOOT: &str = include_str!("../dom0/boot.sh");
-const INIT: &str = include_str!("../dom0/init.sh");
+
+/// What dom0 runs, under `/xenios`.
+const SCRIPTS: &[(&str, &str)] = &[
+    ("init", include_str!("../dom0/init.sh")),
+    ("guests.sh", include_str!("../dom0/guests.sh")),
+    ("guest-init", include_str!("../dom0/guest-init.sh")),
+    ("scenarios.sh", include_str!("../dom0/scenarios.sh")),
+];
+
+/// The groups of scenarios, under `/xenios/xl`.
+const SCENARIOS: &[(&str, &str)] = &[
+    ("life", include_str!("../dom0/xl/life.sh")),
+    ("devices", include_str!("../dom0/xl/devices.sh")),
+    ("change", include_str!("../dom0/xl/change.sh")),
+    ("cpu", include_str!("../dom0/xl/cpu.sh")),
+    ("churn", include_str!("../dom0/xl/churn.sh")),
+    ("many", include_str!("../dom0/xl/many.sh")),
+];
 
 /// The command line words that start `init.sh` from this initrd in `mode`.
 pub fn words(mode: &str) -> String {
@@ -23,7 +40,7 @@ pub fn words(mode: &str) -> String {
 }
 
 /// Writes the initrd for `dom0`, with `extra` programs beside the init script.
-pub fn initrd(dom0: &Dom0, extra: &[(&str, &Path)]) -> Result<PathBuf> {
+pub fn initrd(dom0: &Dom0, extra: &[(String, PathBuf)]) -> Result<PathBuf> {
     let path = paths::work()?.join("initrd.img");
     let part = paths::work()?.join(format!("initrd.img.{}", std::process::id()));
     let mut out = BufWriter::new(File::create(&part)?);
@@ -31,7 +48,13 @@ pub fn initrd(dom0: &Dom0, extra: &[(&str, &Path)]) -> Result<PathBuf> {
     archive.dir("xenios");
     archive.dir("scripts");
     archive.file("scripts/xenios", BOOT.as_bytes(), 0o644)?;
-    archive.file("xenios/init", INIT.as_bytes(), 0o755)?;
+    for (name, text) in SCRIPTS {
+        archive.file(&format!("xenios/{name}"), text.as_bytes(), 0o755)?;
+    }
+    archive.dir("xenios/xl");
+    for (group, text) in SCENARIOS {
+        archive.file(&format!("xenios/xl/{group}.sh"), text.as_bytes(), 0o644)?;
+    }
     let kernel = fs::read(dom0.kernel())?;
     let sum: String = Sha256::digest(kernel)
         .iter()

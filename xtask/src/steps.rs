@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::boots::{self, Loader};
 use crate::guest;
 use crate::qemu::Nic;
+use crate::scenarios::Group;
 
 /// What a step does.
 #[derive(Clone, Copy, Debug)]
@@ -26,10 +27,16 @@ pub enum Kind {
     Guests,
     /// A guest kernel as dom0.
     Guest(&'static str, guest::Trial),
+    /// What calls answer, beside the real Xen.
+    Survey(guest::Trial),
     /// The ways in which a guest kernel can die.
     Crashes,
     /// Debian as dom0.
     Dom0(boots::Trial),
+    /// Guests that Debian's tools make in dom0.
+    Xl(Group),
+    /// The same, under `--full` only.
+    XlFull(Group),
 }
 
 /// A named step.
@@ -45,6 +52,18 @@ pub struct Step {
 const fn step(name: &'static str, ready: bool, kind: Kind) -> Step {
     Step { name, ready, kind }
 }
+
+const fn group(name: &'static str, limit_s: u64, full_limit_s: u64) -> Group {
+    Group {
+        name,
+        limit_s,
+        full_limit_s,
+    }
+}
+
+/// Whether Xenios can create guests: what decides it for the steps below and for the
+/// demonstration that `cargo xtask run` gives without a terminal.
+pub const GUESTS: bool = false;
 
 const USUAL: boots::Trial = boots::Trial::USUAL;
 
@@ -93,6 +112,7 @@ pub const STEPS: &[Step] = &[
             },
         ),
     ),
+    step("guest-pv-survey", false, Kind::Survey(guest::Trial::TWO)),
     step("guest-pv-crash", true, Kind::Crashes),
     step(
         "dom0-1-cpu",
@@ -140,4 +160,10 @@ pub const STEPS: &[Step] = &[
             ..USUAL
         }),
     ),
+    step("xl-life", GUESTS, Kind::Xl(group("life", 600, 900))),
+    step("xl-devices", GUESTS, Kind::Xl(group("devices", 480, 1800))),
+    step("xl-change", GUESTS, Kind::Xl(group("change", 480, 3600))),
+    step("xl-cpu", GUESTS, Kind::Xl(group("cpu", 240, 240))),
+    step("xl-churn", GUESTS, Kind::Xl(group("churn", 240, 2400))),
+    step("xl-many", GUESTS, Kind::XlFull(group("many", 3000, 3000))),
 ];

@@ -6,8 +6,10 @@ use anyhow::{Context, Result, bail};
 
 use crate::dom0::{self, Dom0};
 use crate::run::Host;
+use crate::scenarios::{Choice, Group, Results};
 use crate::setup::{self, Need};
 use crate::steps::{Kind, STEPS, Step};
+use crate::survey;
 use crate::{build, guest, hosted, paths};
 
 /// What `test` takes.
@@ -21,6 +23,12 @@ pub struct Args {
     /// Run guest kernels and dom0 boots on the real Xen 4.20
     #[arg(long)]
     pub xen: bool,
+    /// Run the long forms too, some of which take many minutes
+    #[arg(long)]
+    pub full: bool,
+    /// Of the xl steps, only the scenarios that match this pattern of grep's: life-pause
+    #[arg(long)]
+    pub only: Option<String>,
 }
 
 impl Args {
@@ -40,6 +48,7 @@ enum Outcome {
     Passed(String),
     Failed(String),
     NotReady,
+    OnlyFull,
 }
 
 /// Runs what `args` choose.
@@ -64,13 +73,25 @@ pub fn test(args: &Args) -> Result<()> {
     let start = Instant::now();
     let mut results: Vec<(&str, Duration, Outcome)> = Vec::new();
     let mut session = Session {
-        host,
+        choice: Choice {
+            host,
+            full: args.full,
+            only: args.only.clone(),
+        },
         dom0: None,
         ready: false,
+        groups: chosen
+            .iter()
+            .filter(|step| wanted(step))
+            .filter_map(|step| group(step, args.full))
+            .collect(),
+        results: Results::default(),
     };
     for step in chosen {
         let began = Instant::now();
-        let result = if wanted(step) {
+        let result = if matches!(step.kind, Kind::XlFull(_)) && !args.full {
+            Outcome::OnlyFull
+        } else if wanted(step) {
             match session.act(step) {
                 Ok(remark) => Outcome::Passed(remark),
                 Err(why) => Outcome::Failed(format!("{why:#}")),
@@ -84,11 +105,23 @@ pub fn test(args: &Args) -> Result<()> {
     summary(&results, start.elapsed())
 }
 
+/// The scenarios that a step runs, if it runs any.
+fn group(step: &Step, full: bool) -> Option<Group> {
+    match step.kind {
+        Kind::Xl(group) => Some(group),
+        Kind::XlFull(group) if full => Some(group),
+        _ => None,
+    }
+}
+
 /// What steps share: set-up done once, when first needed.
 struct Session {
-    host: Host,
+    choice: Choice,
     dom0: Option<Dom0>,
     ready: bool,
+    /// The groups of scenarios that have not had their turn.
+    groups: Vec<Group>,
+    results: Results,
 }
 
 impl Session {
@@ -101,16 +134,29 @@ impl Session {
             Kind::Image => build::image(false).map(|_| String::new()),
             Kind::Guests => build::guests().map(|names| names.join(", ")),
             Kind::Guest(name, trial) => {
-                let host = self.host;
+                let host = self.choice.host;
                 trial.go(name, step.name, host, self.dom0()?)
             }
+            Kind::Survey(trial) => {
+                let host = self.choice.host;
+                survey::go(&trial, step.name, host, self.dom0()?)
+            }
             Kind::Crashes => {
-                let host = self.host;
+                let host = self.choice.host;
                 guest::crashes(step.name, host, self.dom0()?)
             }
             Kind::Dom0(trial) => {
-                let host = self.host;
+                let host = self.choice.host;
                 trial.go(step.name, host, self.dom0()?)
+            }
+            Kind::Xl(group) | Kind::XlFull(group) => {
+                let at = self.groups.iter().position(|other| *other == group);
+                let groups = self.groups.split_off(at.unwrap_or(0));
+                self.dom0()?;
+                let dom0 = self.dom0.as_ref().context("no dom0")?;
+                let result = self.results.of(&groups, &self.choice, dom0);
+                self.groups = groups.into_iter().skip(1).collect();
+                result
             }
         }
     }
@@ -133,6 +179,7 @@ fn report(name: &str, took: Duration, result: &Outcome) {
         Outcome::Passed(remark) => println!("passed     {name:<18} {seconds:7.1} s  {remark}"),
         Outcome::Failed(why) => println!("FAILED     {name:<18} {seconds:7.1} s\n{why}"),
         Outcome::NotReady => println!("not ready  {name}"),
+        Outcome::OnlyFull => println!("--full     {name}"),
     }
 }
 
@@ -148,6 +195,7 @@ fn summary(results: &[(&str, Duration, Outcome)], took: Duration) -> Result<()> 
             Outcome::Passed(_) => "passed",
             Outcome::Failed(_) => "FAILED",
             Outcome::NotReady => "not ready",
+            Outcome::OnlyFull => "--full",
         };
         println!("  {name:<18} {word:<9} {:7.1} s", took.as_secs_f64());
     }

@@ -3,9 +3,13 @@
 //! No state. Each is a table of one row for each command. A call carries the version of its
 //! interface, which has to be one that is served before anything else of it is looked at.
 
+pub mod bitmap;
 pub mod domctl;
+mod pool;
 pub mod sysctl;
 pub mod version;
+
+pub use pool::{pool_id, pool_of};
 
 #[cfg(test)]
 mod tests;

@@ -40,7 +40,9 @@ impl Frames {
                     frames.extents.try_reserve(1).map_err(|_| Errno::ENOMEM)?;
                     for (i, page) in block.into_pages(false).enumerate() {
                         hv.mem.set_m2p(page.mfn(), frames.total + i as u64);
-                        dom.pages.assign(hv.mem, dom.owner(), page);
+                        if dom.pages.assign(hv.mem, dom.owner(), page).is_none() {
+                            return Err(Errno::ESRCH);
+                        }
                     }
                     frames.extents.push(Extent {
                         pfn: frames.total,

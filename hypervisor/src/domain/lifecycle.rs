@@ -6,8 +6,15 @@
 use super::Domain;
 use crate::hv::Hypervisor;
 use core::sync::atomic::Ordering;
-use machine::Cpu;
+use machine::{Cpu, CpuApi};
+use xen_abi::Errno;
+use xen_abi::sched::SHUTDOWN_suspend;
 use xen_abi::xen::VIRQ_DOM_EXC;
+
+/// How often the tools may pause a domain, as in Xen.
+const MAX_CONTROLLER_PAUSES: u32 = 255;
+/// Rounds of waiting for other CPUs in one go.
+const MAX_WAIT: u32 = 100_000;
 
 impl Domain {
     /// Stops all vCPUs, at the latest when each leaves its CPU next; see
@@ -31,6 +38,43 @@ impl Domain {
     /// Whether none of its vCPUs is on a CPU. Lasting only while it is paused.
     pub fn is_quiescent(&self) -> bool {
         self.all_vcpus().all(|vcpu| !vcpu.sched.is_running())
+    }
+
+    /// Pauses it once more for the tools. Errors: `EOVERFLOW` after 255 times.
+    pub fn controller_pause(&self, hv: &Hypervisor, cpu: &Cpu) -> Result<(), Errno> {
+        let mut count = self.controller_pauses.lock();
+        if *count >= MAX_CONTROLLER_PAUSES {
+            return Err(Errno::EOVERFLOW);
+        }
+        *count += 1;
+        drop(count);
+        self.pause(hv, cpu);
+        Ok(())
+    }
+
+    /// Undoes one [`Domain::controller_pause`]. Errors: `EINVAL` when there is none.
+    pub fn controller_unpause(&self, hv: &Hypervisor, cpu: &Cpu) -> Result<(), Errno> {
+        let mut count = self.controller_pauses.lock();
+        *count = count.checked_sub(1).ok_or(Errno::EINVAL)?;
+        drop(count);
+        self.unpause(hv, cpu);
+        Ok(())
+    }
+
+    /// Waits for a paused domain to leave all CPUs, as long as nothing else waits. `false`
+    /// when it did not by then: they have been told, so it is to be asked again soon.
+    pub fn wait_quiescent(&self, cpu: &Cpu) -> bool {
+        // At least once, so that a short patience cannot keep it from ever ending.
+        for _ in 0..MAX_WAIT {
+            if self.is_quiescent() {
+                return true;
+            }
+            if cpu.work_pending() {
+                return false;
+            }
+            machine::relax();
+        }
+        self.is_quiescent()
     }
 
     /// Whether it shut down.
@@ -59,8 +103,17 @@ impl Domain {
             crate::dom0::shutdown(hv, cpu, reason);
         }
         self.pause(hv, cpu);
-        if let Some(control) = hv.domain(0) {
-            crate::event::send_global_virq(hv, cpu, &control, VIRQ_DOM_EXC);
+        self.announce(hv, cpu, reason);
+    }
+
+    /// Tells of a shutdown: whoever subscribed to a suspend, else the control domain.
+    fn announce(&self, hv: &Hypervisor, cpu: &Cpu, reason: u32) {
+        let port = self.suspend_port.load(Ordering::Relaxed);
+        if reason == SHUTDOWN_suspend && port != 0 {
+            // A port that cannot send is the tools' own fault.
+            let _ = crate::event::send(hv, cpu, self, port);
+        } else {
+            crate::event::notify_virq(hv, cpu, VIRQ_DOM_EXC);
         }
     }
 

@@ -1,22 +1,30 @@
 //! All domains by id. Its lock is held only to look up and to change the list.
 
 use super::Domain;
+use crate::grant;
 use crate::locks;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 use machine::Lock;
 use xen_abi::DomId;
 
 /// The domains there are, dying ones among them until their last page is gone.
 pub struct DomainList {
     list: Lock<BTreeMap<DomId, Arc<Domain>>>,
+    /// The id that was given out last, changed under the list's lock: ids are not used again
+    /// soon.
+    last_id: AtomicU16,
+    /// Dead domains in the list.
+    zombies: AtomicU32,
 }
 
 impl Default for DomainList {
     fn default() -> Self {
         DomainList {
             list: Lock::new(locks::DOMAIN_LIST, BTreeMap::new()),
+            last_id: AtomicU16::new(0),
+            zombies: AtomicU32::new(0),
         }
     }
 }
@@ -32,9 +40,32 @@ impl DomainList {
         true
     }
 
-    /// Takes a domain out for good.
-    pub fn remove(&self, id: DomId) -> Option<Arc<Domain>> {
-        self.list.lock().remove(&id)
+    /// Notes that `dom` is dead, and waits for the memory that others hold of it.
+    pub fn add_zombie(&self, dom: &Domain) {
+        let list = self.list.lock();
+        dom.dead.store(true, Ordering::Release);
+        self.zombies.fetch_add(1, Ordering::SeqCst);
+        drop(list);
+    }
+
+    /// Takes one dead domain that nothing is left of out for good.
+    pub fn take_gone(&self) -> Option<Arc<Domain>> {
+        if self.zombies.load(Ordering::Relaxed) == 0 {
+            return None;
+        }
+        let mut from = Some(0);
+        while let Some(dom) = from.and_then(|id| self.from(id)) {
+            from = dom.id.checked_add(1);
+            if dom.dead.load(Ordering::Acquire) && dom.pages.is_empty() && !grant::in_use(&dom) {
+                // Only one of those that see it takes it.
+                let removed = self.list.lock().remove(&dom.id);
+                if removed.is_some() {
+                    self.zombies.fetch_sub(1, Ordering::SeqCst);
+                }
+                return removed;
+            }
+        }
+        None
     }
 
     /// The domain with this id, unless it is dying.
@@ -57,12 +88,15 @@ impl DomainList {
             .map(|(_, dom)| dom.clone())
     }
 
-    /// The first unused id from `hint` on, below the reserved ones.
-    pub fn free_id(&self, hint: DomId) -> Option<DomId> {
+    /// An unused id below the reserved ones: the next after the one given out last.
+    pub fn free_id(&self) -> Option<DomId> {
         let list = self.list.lock();
-        let first = xen_abi::xen::DOMID_FIRST_RESERVED;
-        (hint.max(1)..first)
-            .chain(1..hint.max(1))
-            .find(|id| !list.contains_key(id))
+        let reserved = xen_abi::xen::DOMID_FIRST_RESERVED;
+        let last = self.last_id.load(Ordering::Relaxed);
+        let found = (last.saturating_add(1)..reserved)
+            .chain(1..=last.min(reserved.saturating_sub(1)))
+            .find(|id| !list.contains_key(id))?;
+        self.last_id.store(found, Ordering::Relaxed);
+        Some(found)
     }
 }

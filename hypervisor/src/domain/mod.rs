@@ -1,11 +1,17 @@
 //! Domains and their vCPUs: who they are and what they own.
 
+mod create;
+mod destroy;
+mod info;
 mod lifecycle;
 mod list;
 mod lookup;
 mod pages;
 mod vcpu;
 
+pub use create::{MAX_VCPUS, NewDomain, create, make_vcpus};
+pub use destroy::bury;
+pub use info::info;
 pub use list::DomainList;
 pub use pages::DomainPages;
 pub use vcpu::{Callback, GuestArea, PvTraps, Vcpu, VcpuState};
@@ -21,6 +27,7 @@ use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use machine::{AtomicCpuMask, Lock, Page, PageType, TypeGet};
 use spin::Once;
+use xen_abi::arch_x86::ArchDomainconfig;
 use xen_abi::shared_info::{VCPU_INFO_SIZE, VCPU_INFO_UPCALL_MASK};
 use xen_abi::{DomId, Errno};
 
@@ -61,10 +68,26 @@ pub struct Domain {
     pub time_offset: AtomicU64,
     /// The time on CPUs that it is entitled to.
     pub share: Arc<crate::sched::Share>,
+    /// The pool of CPUs that it runs in; see [`crate::sched::Scheduler::pool`].
+    pub cpupool: AtomicU32,
     /// How many want it not to run.
     pub pause_count: AtomicU32,
+    /// How many of those are the tools' own (`pausedomain`).
+    pub controller_pauses: Lock<u32>,
     /// Whether it was told to go.
     pub dying: AtomicBool,
+    /// Whether nothing is left of it but memory that others hold.
+    pub dead: AtomicBool,
+    /// How far its end has come.
+    teardown: Lock<destroy::Teardown>,
+    /// Whether a debugger is told of its faults, as `getdomaininfo` shows it.
+    pub debugged: AtomicBool,
+    /// Whether it was made to run the Xenstore.
+    pub xenstore: AtomicBool,
+    /// Its port that is signalled when it suspends; zero for none.
+    pub suspend_port: AtomicU32,
+    /// The configuration that it was made with, for the tools.
+    pub arch_config: Lock<ArchDomainconfig>,
     /// Why it shut down, if it did.
     pub shutdown: Lock<Option<ShutdownCode>>,
     /// The reason it announced for its next shutdown, which then counts; `u32::MAX` for none.
@@ -118,8 +141,16 @@ impl Domain {
             assists: AtomicU64::new(0),
             time_offset: AtomicU64::new(0),
             share: Arc::new(crate::sched::Share::default()),
+            cpupool: AtomicU32::new(0),
             pause_count: AtomicU32::new(0),
+            controller_pauses: domain_lock(0),
             dying: AtomicBool::new(false),
+            dead: AtomicBool::new(false),
+            teardown: Lock::new(crate::locks::TEARDOWN, destroy::Teardown::default()),
+            debugged: AtomicBool::new(false),
+            xenstore: AtomicBool::new(false),
+            suspend_port: AtomicU32::new(0),
+            arch_config: domain_lock(ArchDomainconfig::default()),
             shutdown: domain_lock(None),
             shutdown_code: AtomicU32::new(u32::MAX),
             pollers: AtomicU32::new(0),

@@ -140,6 +140,14 @@ pub fn send_global_virq(hv: &Hypervisor, cpu: &Cpu, dom: &Domain, virq: u32) {
     }
 }
 
+/// Raises a virtual interrupt that the machine has once, at the domain that handles it.
+pub fn notify_virq(hv: &Hypervisor, cpu: &Cpu, virq: u32) {
+    let handler = hv.virq_handlers.lock().get(virq as usize).copied();
+    if let Some(dom) = handler.and_then(|id| hv.domains.get(id)) {
+        send_global_virq(hv, cpu, &dom, virq);
+    }
+}
+
 /// Raises a physical interrupt bound to an event channel; `false` when it is bound to none.
 pub fn send_pirq(hv: &Hypervisor, cpu: &Cpu, dom: &Domain, pirq: u32) -> bool {
     let Some(port) = super::pirq_port(dom, pirq) else {

@@ -26,7 +26,9 @@ mod track;
 mod tests;
 
 pub use dump::dump;
-pub use teardown::release_mappings;
+pub use table::MAX_FRAMES;
+pub use teardown::{disown_frames, release_mappings};
+pub use track::MAX_FRAMES as MAX_TRACK_FRAMES;
 
 use crate::cx::Cx;
 use crate::domain::Domain;
@@ -101,6 +103,11 @@ pub fn call(cx: &mut Cx, [cmd, addr, count]: [u64; 3]) -> HyperResult {
         GNTTABOP_cache_flush => cache::cache_flush_op(cx, addr, batch.count),
         _ => Err(Errno::ENOSYS.into()),
     }
+}
+
+/// Whether somebody still uses a grant of the domain's.
+pub fn in_use(dom: &Domain) -> bool {
+    dom.grants.table.lock().in_use()
 }
 
 /// How many pages [`frame`] can have: of entries or, with `status`, of status words, which

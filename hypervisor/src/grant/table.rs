@@ -173,6 +173,19 @@ impl Table {
         self.status.clear();
     }
 
+    /// Makes the pages nobody's, and lets no more be made.
+    pub fn disown_frames(&mut self) {
+        self.max_frames = 0;
+        for page in self.shared.iter().chain(&self.status) {
+            page.info().set_owner(machine::frame::NO_OWNER);
+        }
+    }
+
+    /// Uses of entries that have not ended.
+    pub fn in_use(&self) -> bool {
+        self.all_active().any(Active::in_use)
+    }
+
     /// Page `index` of entries.
     pub fn frame(&self, index: u32) -> Option<&Page> {
         self.shared.get(index as usize).map(|page| &**page)

@@ -6,6 +6,12 @@ use crate::hv::Hypervisor;
 use machine::{Cpu, CpuApi};
 use xen_abi::grant_table::*;
 
+/// Takes the table's own pages off the domain, which is dying: they go with its record, or
+/// when whoever still has them mapped lets go.
+pub fn disown_frames(dom: &Domain) {
+    dom.grants.table.lock().disown_frames();
+}
+
 /// Ends all uses that a domain makes of others' grants. Its vCPUs do not run any more, its page
 /// tables are gone and no TLB knows them. `false` when it stopped to make room for other work:
 /// call again.

@@ -80,7 +80,7 @@ pub fn alloc_clean_block(
         return Err(Errno::ENOMEM);
     }
     let block = match take(hv, for_dom, order, limit) {
-        None if hv.mem.has_dead() => {
+        None if hv.has_dead() => {
             hv.reap();
             take(hv, for_dom, order, limit)
         }
@@ -115,13 +115,17 @@ pub fn reserve(hv: &Hypervisor, dom: &Domain, count: u64) -> Result<(), Errno> {
     })
 }
 
-/// Makes a block whose frames are booked the domain's own, cleared.
-pub fn assign_block(hv: &Hypervisor, dom: &Domain, block: Block) -> Mfn {
+/// Makes a block whose frames are booked the domain's own, cleared. Errors: `ESRCH` when the
+/// domain is going away; what it did not get was given back.
+pub fn assign_block(hv: &Hypervisor, dom: &Domain, block: Block) -> Result<Mfn, Errno> {
     let first = block.first();
+    let mut result = Ok(first);
     for page in block.into_pages(true) {
-        dom.pages.assign(hv.mem, dom.owner(), page);
+        if dom.pages.assign(hv.mem, dom.owner(), page).is_none() {
+            result = Err(Errno::ESRCH);
+        }
     }
-    first
+    result
 }
 
 /// Gives `dom` 2^`order` frames, adjacent and aligned to their size, all below frame number
@@ -137,7 +141,7 @@ pub fn alloc_domain_pages(
     let count = 1u64.checked_shl(order).ok_or(Errno::ENOMEM)?;
     reserve(hv, dom, count)?;
     match alloc_clean_block(hv, cpu, Some(dom), order, limit) {
-        Ok(block) => Ok(assign_block(hv, dom, block)),
+        Ok(block) => assign_block(hv, dom, block),
         Err(errno) => {
             dom.pages.unreserve(count);
             Err(errno)

@@ -5,10 +5,11 @@ use super::pte::Pte;
 use crate::cx::Cx;
 use crate::fail::{Fail, HyperResult};
 use crate::guest::GuestPtr;
+use core::sync::atomic::Ordering;
 use machine::{CpuApi, Mfn, Page, PageType};
 use xen_abi::Errno;
 use xen_abi::mmu::*;
-use xen_abi::xen::{DOMID_FIRST_RESERVED, DOMID_IO, DOMID_SELF, DOMID_XEN};
+use xen_abi::xen::DOMID_SELF;
 
 /// Set in `count` when the call goes on after an interruption.
 const PREEMPTED: u32 = 1 << 31;
@@ -25,6 +26,7 @@ struct Owners {
 /// `EFAULT`, `EPERM` and `ESRCH` for other domains, `ENOSYS` for an unknown command.
 pub fn call(cx: &mut Cx, [updates, count, done, foreign]: [u64; 4]) -> HyperResult {
     let mut count = count as u32;
+    GuestPtr::<MmuUpdate>::new(updates).check()?;
     let done_at = GuestPtr::<u32>::new(done);
     let mut before = 0;
     if count & PREEMPTED != 0 {
@@ -74,13 +76,8 @@ fn owners(cx: &Cx, foreign: u32) -> Result<Owners, Fail> {
         let dom = cx.hv.domain(tables - 1).ok_or(Errno::ESRCH)?;
         owners.tables = dom.owner();
     }
-    if frames != DOMID_SELF && frames != cx.dom.id {
-        cx.dom.require_privilege().map_err(|_| Errno::EPERM)?;
-        owners.frames = match frames {
-            DOMID_IO | DOMID_XEN => frames as u32,
-            _ if frames < DOMID_FIRST_RESERVED => cx.hv.domain(frames).ok_or(Errno::ESRCH)?.owner(),
-            _ => return Err(Errno::ESRCH.into()),
-        };
+    if frames != DOMID_SELF {
+        owners.frames = cx.foreign_owner(frames)?;
     }
     Ok(owners)
 }
@@ -145,6 +142,9 @@ fn one(
         PageType::L1 => cx
             .tables()
             .set_l1(table, index, Pte(update.val), how, owners.frames),
+        PageType::L2 | PageType::L3 | PageType::L4 if owners.tables != cx.dom.owner() => {
+            set_foreign(cx, table, index, Pte(update.val), how, owners.tables)
+        }
         PageType::L2 | PageType::L3 | PageType::L4 => {
             let mut tables = cx.tables();
             tables.finish_old()?;
@@ -154,12 +154,44 @@ fn one(
     }
 }
 
+/// Sets an entry of a table above level 1 of domain `owner`: what it names is that domain's.
+#[cold]
+fn set_foreign(
+    cx: &mut Cx,
+    table: &Page,
+    index: usize,
+    new: Pte,
+    how: Write,
+    owner: u32,
+) -> Result<(), Fail> {
+    let dom = u16::try_from(owner).ok().and_then(|id| cx.hv.domain(id));
+    let dom = dom.ok_or(Errno::ESRCH)?;
+    let (kind, _) = table.info().page_type();
+    let mut tables = super::Tables {
+        hv: cx.hv,
+        cpu: cx.cpu,
+        dom: &dom,
+        old: &mut cx.st.old_tables,
+    };
+    tables.finish_old()?;
+    let result = tables.set_upper(table, kind.level(), index, new, how);
+    if result.is_err()
+        && dom.dying.load(Ordering::SeqCst)
+        && let Some(lower) = tables.hv.mem.get_page(new.mfn(), owner)
+    {
+        // Nobody takes an interrupted validation up again when the domain goes away.
+        let _ = tables.abandon(&lower);
+        return Err(Errno::ESRCH.into());
+    }
+    result
+}
+
 /// An update of a frame that is no page table is a write like any other.
 #[cold]
 fn plain(cx: &mut Cx, page: &Page, index: usize, value: u64) -> Result<(), Fail> {
     cx.tables().get_for_write(page)?;
     if let Some(slot) = page.words().get(index) {
-        slot.store(value, core::sync::atomic::Ordering::Relaxed);
+        slot.store(value, Ordering::Relaxed);
     }
     let _ = page.put_type();
     Ok(())

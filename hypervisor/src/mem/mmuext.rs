@@ -4,6 +4,7 @@ use super::flush::vcpu_mask;
 use crate::cx::Cx;
 use crate::fail::{Fail, HyperResult};
 use crate::guest::GuestPtr;
+use core::sync::atomic::Ordering;
 use machine::{CpuApi, Flush, Mfn, Page};
 use xen_abi::Errno;
 use xen_abi::mmu::*;
@@ -23,8 +24,9 @@ pub fn call(cx: &mut Cx, [ops, count, done, foreign]: [u64; 4]) -> HyperResult {
             before = cx.copy_in(done_at)?;
         }
     }
-    let owner = owner(cx, foreign as u16)?;
     let ops = GuestPtr::<MmuextOp>::new(ops);
+    ops.check()?;
+    let owner = owner(cx, foreign as u16)?;
     let mut made = 0;
     let mut result = Ok(());
     while made < count {
@@ -56,11 +58,10 @@ pub fn call(cx: &mut Cx, [ops, count, done, foreign]: [u64; 4]) -> HyperResult {
 }
 
 fn owner(cx: &Cx, foreign: u16) -> Result<u32, Fail> {
-    if foreign == DOMID_SELF || foreign == cx.dom.id {
+    if foreign == DOMID_SELF {
         return Ok(cx.dom.owner());
     }
-    cx.dom.require_privilege()?;
-    Ok(cx.hv.domain(foreign).ok_or(Errno::ESRCH)?.owner())
+    Ok(cx.foreign_owner(foreign)?)
 }
 
 fn one(cx: &mut Cx, op: &MmuextOp, owner: u32) -> Result<(), Fail> {
@@ -147,12 +148,29 @@ fn pin_foreign(cx: &mut Cx, page: Page, owner: u32, level: u8) -> Result<(), Fai
         dom: &dom,
         old: &mut cx.st.old_tables,
     };
-    tables.get_table(&page, level)?;
+    if let Err(fail) = tables.get_table(&page, level) {
+        // Nobody takes it up again when the domain goes away.
+        if dom.dying.load(Ordering::SeqCst) {
+            let _ = tables.abandon(&page);
+            return Err(Errno::ESRCH.into());
+        }
+        return Err(fail);
+    }
+    let mfn = page.mfn();
     if !page.set_pinned() {
         tables.put_table_later(page)?;
         return Err(Errno::EINVAL.into());
     }
     page.into_entry();
+    // Its end may have passed this frame already: whoever ends the pin has its references.
+    if dom.dying.load(Ordering::SeqCst)
+        && let Some(page) = tables.hv.mem.get_page(mfn, owner)
+        && page.clear_pinned()
+        && let Some(pinned) = Page::from_entry(tables.hv.mem, mfn)
+    {
+        tables.put_table_later(pinned)?;
+        return Err(Errno::ESRCH.into());
+    }
     Ok(())
 }
 

@@ -133,6 +133,7 @@ impl Tables<'_> {
             TypeGet::ReadyFlush | TypeGet::Validate { .. } => {
                 // It was a table: nobody may walk it any more before it can be written.
                 self.flush_since(page.info().stamp());
+                self.flush_owner(page);
                 page.type_validated();
                 Ok(())
             }
@@ -160,6 +161,18 @@ impl Tables<'_> {
             mask = mask.union(&control.dirty_cpus.load());
         }
         self.cpu.flush_since(&mask, stamp);
+    }
+
+    /// Flushes the CPUs that another domain, whose frame `page` is, may have walked it on.
+    #[cold]
+    fn flush_owner(&mut self, page: &Page) {
+        let owner = page.info().owner();
+        if owner != self.dom.owner()
+            && let Some(dom) = self.hv.domains.any(owner)
+        {
+            let stamp = page.info().stamp();
+            self.cpu.flush_since(&dom.dirty_cpus.load(), stamp);
+        }
     }
 
     /// Gives the references of an entry of level 1 back.
@@ -294,6 +307,31 @@ impl Tables<'_> {
                 self.leave(rest);
                 Err(Fail::Restart)
             }
+        }
+    }
+
+    /// Undoes a validation of `page` that was interrupted and is not to be taken up again.
+    /// Whoever works on tables of a domain that is dying calls this on what he left, too.
+    pub fn abandon(&mut self, page: &Page) -> TableResult<()> {
+        let (kind, _) = page.info().page_type();
+        if !page.info().is_partial() {
+            return Ok(());
+        }
+        match page.get_type(kind) {
+            TypeGet::Validate { from, .. } => {
+                // What was done so far has a general reference of its own.
+                let held = (from != 0)
+                    .then(|| Page::from_entry(self.hv.mem, page.mfn()))
+                    .flatten();
+                let held = held.unwrap_or_else(|| page.another());
+                self.devalidate(held, kind.level(), from).map_err(|rest| {
+                    self.leave(rest);
+                    Fail::Restart
+                })
+            }
+            TypeGet::Ready | TypeGet::ReadyFlush => self.put_table(page.another()),
+            // At work on it, or leaving it: who that is finishes.
+            TypeGet::Busy | TypeGet::Mismatch => Ok(()),
         }
     }
 

@@ -2,7 +2,6 @@
 
 use crate::cx::Cx;
 use crate::log;
-use core::sync::atomic::Ordering;
 use machine::CpuApi;
 use xen_abi::sched::SHUTDOWN_crash;
 
@@ -79,10 +78,9 @@ pub fn crash(cx: &mut Cx, why: &str) {
             );
         }
     }
-    *cx.dom.shutdown.lock() = Some(SHUTDOWN_crash);
-    cx.dom.pause_count.fetch_add(1, Ordering::SeqCst);
     if cx.dom.privileged {
         crate::dom0::crashed(cx.hv, cx.cpu);
     }
+    cx.dom.shut_down(cx.hv, cx.cpu, SHUTDOWN_crash);
     cx.reschedule();
 }

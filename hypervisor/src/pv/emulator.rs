@@ -201,7 +201,8 @@ impl Cpu for Emulated<'_, '_> {
 }
 
 const CR4_TSD: u64 = 1 << 2;
-const CR4_GUEST: u64 = CR4_TSD | 1 << 3 | 1 << 16 | 1 << 18;
+/// Bits of CR4 that a guest has of its own.
+pub const CR4_GUEST: u64 = CR4_TSD | 1 << 3 | 1 << 16 | 1 << 18;
 
 impl Privileged for Emulated<'_, '_> {
     fn is_kernel(&self) -> bool {
@@ -311,7 +312,9 @@ impl Privileged for Emulated<'_, '_> {
 
     fn write_xcr(&mut self, index: u32, value: u64) -> Result<()> {
         // x87, SSE, AVX and AVX-512; the processor refuses what it does not have.
-        if index == 0 && value & !0xe7 == 0 && self.cx.cpu.set_xcr0(value) {
+        let known = super::xstate::COMPONENTS;
+        if index == 0 && value & !known == 0 && self.cx.cpu.set_xcr0(value) {
+            self.cx.st.xcr0_accum |= value;
             Ok(())
         } else {
             Err(Trap::GP)

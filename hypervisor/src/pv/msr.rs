@@ -32,7 +32,8 @@ const DE_CFG: u32 = 0xc001_1029;
 const MCG_CAP: u32 = 0x179;
 const MCG_STATUS: u32 = 0x17a;
 const MCG_CTL: u32 = 0x17b;
-const MC_BANKS: u32 = 2;
+/// Machine-check banks of a guest.
+pub const MC_BANKS: u32 = 2;
 const MC_FIRST: u32 = 0x400;
 const MC_LAST: u32 = MC_FIRST + 4 * MC_BANKS - 1;
 
@@ -59,7 +60,7 @@ pub fn read(cx: &Cx, msr: u32) -> Option<u64> {
         ARCH_CAPS => cx.dom.cpu_policy(cx.hv).arch_caps(),
         // CPUID faults for the hypervisor's sake, not for the guest's own.
         MISC_FEATURES => Some(0),
-        MCG_CAP => Some(MC_BANKS as u64),
+        MCG_CAP => Some(cx.st.vmce.caps),
         MCG_STATUS => Some(0),
         // Of a bank's registers CTL reads as all errors enabled.
         MC_FIRST..=MC_LAST => Some(if msr & 3 == 0 { u64::MAX } else { 0 }),

@@ -59,7 +59,7 @@ pub fn stack(vcpu: u32) -> u64 {
 fn frame(hv: &Hypervisor, dom: &Domain) -> Mfn {
     let page = hv.alloc_block(0).unwrap().into_page(true).unwrap();
     dom.pages.reserve(1).unwrap();
-    dom.pages.assign(hv.mem, dom.owner(), page)
+    dom.pages.assign(hv.mem, dom.owner(), page).unwrap()
 }
 
 impl Bed {

@@ -164,7 +164,10 @@ impl Chunk<'_> {
         for (i, block) in new.into_iter().enumerate() {
             let at = list.add(from.wrapping_add(i as u64));
             let gfn = cx.copy_in(at);
-            let first = assign_block(cx.hv, self.dom, block);
+            let Ok(first) = assign_block(cx.hv, self.dom, block) else {
+                result = Err(Errno::ESRCH);
+                continue;
+            };
             let told = gfn.and_then(|gfn| {
                 for n in 0..1u64 << self.take.extent_order {
                     cx.hv.mem.set_m2p(Mfn(first.0 + n), gfn.wrapping_add(n));

@@ -1,0 +1,182 @@
+# What dom0 needs to have guests: daemons, network, the guests' initrd, disks, configurations.
+# Sourced by init.sh and by the scenarios.
+GUESTS=/var/lib/xenios
+LOGS=/var/log/xen
+BRIDGE=xenbr0
+NET=10.77.0
+export PATH=$PATH:/usr/lib/xen-4.20/bin
+
+# The daemons and modules of a dom0, started as Debian's xen-utils would.
+toolstack() {
+	for m in xen-blkback xen-netback bridge loop; do
+		modprobe "$m" 2>/dev/null || echo "module $m does not load"
+	done
+	mkdir -p /var/run/xen /run/lock /var/lib/xenstored $LOGS/console /var/lib/xen/dump
+	rm -f $LOGS/console/* /var/lib/xenstored/*
+	oxenstored --pid-file /var/run/xen/xenstored.pid || return 1
+	xenstore-write /local/domain/0/name Domain-0 || return 1
+	xen-init-dom0 || return 1
+	xenconsoled --log=guest --timestamp=none --pid-file=/var/run/xen/xenconsoled.pid || return 1
+	ip link set lo up
+	ip link add name $BRIDGE type bridge stp_state 0 forward_delay 0
+	ip addr add $NET.1/24 dev $BRIDGE
+	ip link set $BRIDGE up
+}
+
+# The initrd of guests: a static busybox, our init, the two front-end drivers.
+guest_initrd() {
+	tree=/tmp/guest.tree
+	rm -rf $tree
+	mkdir -p $GUESTS $tree/bin $tree/dev $tree/proc $tree/sys $tree/modules
+	cp "$(command -v busybox)" $tree/bin/busybox
+	cp /xenios/guest-init $tree/init
+	chmod +x $tree/init
+	n=0
+	for name in xen-blkfront xen-netfront; do
+		for file in $(modprobe -S "${1:-$(uname -r)}" -D $name | sed -n 's/^insmod \([^ ]*\).*/\1/p'); do
+			n=$((n + 1))
+			to=$tree/modules/$(printf %02d $n)-$(basename "${file%.xz}")
+			case "$file" in
+			*.xz) busybox unxz -c "$file" > "$to" ;;
+			*) cp "$file" "$to" ;;
+			esac
+		done
+	done
+	(cd $tree && find . | busybox cpio -o -H newc) > "$GUESTS/guest.img" 2>/dev/null
+	rm -rf $tree
+	ln -sf "$(ls /boot/vmlinuz-* | tail -n 1)" $GUESTS/vmlinuz
+}
+
+# An empty disk of so many MiB.
+disk() {
+	truncate -s "$2M" "$GUESTS/$1.img"
+}
+
+# config NAME ADDRESS [line ...]: writes /etc/xen/NAME.cfg, a PV guest with our initrd. The lines
+# come last and win over what is here.
+config() {
+	name=$1
+	addr=$2
+	shift 2
+	{
+		echo "# A PV guest: Debian's kernel, an initrd with busybox. xl create -c /etc/xen/$name.cfg"
+		echo "name = '$name'"
+		echo "kernel = '$GUESTS/vmlinuz'"
+		echo "ramdisk = '$GUESTS/guest.img'"
+		echo "memory = 128"
+		echo "vcpus = 1"
+		if [ "$addr" = - ]; then
+			echo "extra = 'console=hvc0 quiet'"
+		else
+			echo "extra = 'console=hvc0 quiet addr=$NET.$addr'"
+			echo "vif = [ 'mac=$(mac "$addr"),bridge=$BRIDGE' ]"
+		fi
+		for line; do echo "$line"; done
+	} > "/etc/xen/$name.cfg"
+}
+
+mac() { printf '00:16:3e:77:00:%02x' "$1"; }
+
+# The examples that stay in dom0.
+examples() {
+	mkdir -p /etc/xen
+	disk pv 64
+	config pv 10 "disk = [ '$GUESTS/pv.img,raw,xvda,w' ]"
+	config pv-nodev -
+	config pv-smp 11 "vcpus = 2" "memory = 192"
+}
+
+# Where a guest's console is logged; xenconsoled reopens it when the guest is made again.
+console_log() { echo "$LOGS/console/guest-$1.log"; }
+
+# seen NAME TEXT [SECONDS] [FROM]: waits until the guest's console shows TEXT after FROM bytes.
+seen() {
+	limit=$((${3:-60} * 5))
+	while [ $limit -gt 0 ]; do
+		tail -c "+$((${4:-0} + 1))" "$(console_log "$1")" 2>/dev/null | grep -qa -- "$2" && return 0
+		limit=$((limit - 1))
+		sleep 0.2
+	done
+	echo "guest $1 did not print '$2' in ${3:-60} s; its end:"
+	tail -n 5 "$(console_log "$1")"
+	return 1
+}
+
+# Creates a guest and waits until it is up. More words go to xl create.
+up() {
+	guest=$1
+	shift
+	start=$(stat -c %s "$(console_log "$guest")" 2>/dev/null || echo 0)
+	xl create "/etc/xen/$guest.cfg" "$@" || return 1
+	seen "$guest" GUEST-READY 120 "$start"
+}
+
+# in_guest NAME COMMAND: runs it in the guest over its console; its output, its status.
+in_guest() {
+	id=@$$-$(date +%s%N)
+	tty=$(xenstore-read "/local/domain/$(xl domid "$1")/console/tty") || return 1
+	from=$(stat -c %s "$(console_log "$1")")
+	echo "$id $2" > "$tty"
+	seen "$1" "^$id-END" "${3:-60}" "$from" >&2 || return 1
+	tail -c "+$((from + 1))" "$(console_log "$1")" | tr -d '\r' > /tmp/said.$$
+	sed "/^$id-END/,\$d" /tmp/said.$$
+	return "$(sed -n "s/^$id-END //p" /tmp/said.$$)"
+}
+
+# gone NAME [SECONDS]: waits until no domain has that name, nor is dying nameless.
+gone() {
+	limit=$((${2:-60} * 5))
+	while [ $limit -gt 0 ]; do
+		xl list | awk -v n="$1" 'NR > 1 && ($1 == n || $1 == "(null)") { found = 1 } END { exit !found }' || return 0
+		limit=$((limit - 1))
+		sleep 0.2
+	done
+	echo "domain $1 is still there:"
+	xl list
+	return 1
+}
+
+# Waits until the guest answers a ping.
+answers() {
+	n=0
+	while [ $n -lt "${2:-20}" ]; do
+		ping -c 1 -W 1 "$NET.$1" > /dev/null && return 0
+		n=$((n + 1))
+	done
+	echo "$NET.$1 does not answer"
+	return 1
+}
+
+# Ends every guest there is.
+reap() {
+	for id in $(xl list | awk 'NR > 1 && $2 != 0 { print $2 }'); do xl destroy "$id"; done
+	n=0
+	while [ "$(xl list | wc -l)" -gt 2 ] && [ $n -lt 100 ]; do n=$((n + 1)); sleep 0.2; done
+}
+
+# need NAME: a running guest of that configuration, made now if there is none.
+need() {
+	xl domid "$1" > /dev/null 2>&1 || up "$1"
+}
+
+# state NAME: its six letters in xl list.
+state() { xl list "$1" | awk 'NR == 2 { print $5 }'; }
+
+# until_true SECONDS COMMAND ...: tries it again and again.
+until_true() {
+	limit=$(($1 * 5))
+	shift
+	while [ $limit -gt 0 ]; do
+		"$@" > /dev/null 2>&1 && return 0
+		limit=$((limit - 1))
+		sleep 0.2
+	done
+	echo "still not: $*"
+	return 1
+}
+
+# Free memory as xl shows it, MiB.
+free_memory() { xl info | sed -n 's/^free_memory *: //p'; }
+
+# reps SHORT LONG: the number of repetitions in this run.
+reps() { if [ -n "$FULL" ]; then echo "$2"; else echo "$1"; fi; }

@@ -1,0 +1,50 @@
+# Runs groups of scenarios: the functions called t_GROUP_NAME in /xenios/xl/GROUP.sh, in the order
+# in which they are written, each in a shell of its own that stops at the first command that
+# fails. Prints "xl: GROUP begin COUNT", "ok GROUP-NAME SECONDS s" or "FAIL GROUP-NAME: reason",
+# "xl: GROUP end". The word xenios.full on the kernel's command line asks for the long forms.
+FULL=
+grep -q '\bxenios\.full\b' /proc/cmdline && FULL=yes
+export FULL
+
+# The lines that explain a failure: the command that failed and what it said.
+reason() { grep -v '^+* *\(sleep\|limit=\|\[\)' "$1" | tail -n "${2:-6}" | tr '\n' '|'; }
+
+scenario() {
+	began=$(date +%s)
+	name=$(echo "$2" | sed 's/^t_//; s/_/-/g')
+	log=$LOGS/scenario-$name.log
+	limit=$(sed -n "s/^$2() { *# *\([0-9]*\) s.*/\1/p" "/xenios/xl/$1.sh")
+	timeout -k 5 "${limit:-90}" sh -exc ". /xenios/guests.sh; . /xenios/xl/$1.sh; $2" > "$log" 2>&1
+	status=$?
+	if [ $status -eq 0 ]; then
+		echo "ok $name $(($(date +%s) - began)) s"
+		return
+	fi
+	[ $status -eq 124 ] && echo "not done in ${limit:-90} s" >> "$log"
+	echo "FAIL $name: status $status: $(reason "$log")"
+	reap > "$log.reap" 2>&1
+}
+
+scenarios() {
+	guest_initrd
+	examples
+	for group in $(echo "$1" | tr , ' '); do
+		script=/xenios/xl/$group.sh
+		[ -e "$script" ] || return 1
+		cases=$(sed -n 's/^\(t_[a-z0-9_]*\)() {.*/\1/p' "$script")
+		only=$(sed -n 's/.*\bxenios\.only=\([^ ]*\).*/\1/p' /proc/cmdline)
+		[ -z "$only" ] || cases=$(echo "$cases" | grep -E -- "$only")
+		echo "xl: $group begin $(echo "$cases" | wc -w)"
+		for case in $cases; do scenario "$group" "$case"; done
+		reap > $LOGS/reap.log 2>&1
+		echo "xl: $group end"
+	done
+	keep_logs
+}
+
+# Leaves the logs on the second disk, where xtask takes them from.
+keep_logs() {
+	xl dmesg > $LOGS/xl-dmesg.log
+	dmesg > $LOGS/dom0-dmesg.log
+	[ ! -b /dev/sdb ] || tar -C $LOGS -cf /dev/sdb .
+}

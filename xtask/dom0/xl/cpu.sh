@@ -1,0 +1,60 @@
+# Shares of a CPU: weights and caps, with guests that never stop counting, all on CPU 1.
+
+hogs() {
+	for guest in hog-a hog-b; do
+		config $guest - "cpus = '1'"
+		xl domid $guest > /dev/null 2>&1 && continue
+		up $guest
+		in_guest $guest '(while :; do :; done) > /dev/null 2>&1 &'
+	done
+	# dom0's own work does not count against them.
+	xl vcpu-pin 0 all 0
+}
+
+# used NAME: its CPU time so far, ms.
+used() { xl list "$1" | awk 'NR == 2 { printf "%d", $6 * 1000 }'; }
+
+# over SECONDS: the milliseconds each used meanwhile, in $a and $b.
+over() {
+	a=$(used hog-a)
+	b=$(used hog-b)
+	sleep "$1"
+	b=$(($(used hog-b) - b))
+	a=$(($(used hog-a) - a))
+	echo "hog-a $a ms, hog-b $b ms in $1 s"
+}
+
+t_cpu_equal() { # 240 s
+	hogs
+	over 10
+	[ $((a * 100 / (a + b))) -ge 47 ]
+	[ $((a * 100 / (a + b))) -le 53 ]
+}
+
+t_cpu_weights() { # 240 s
+	hogs
+	xl sched-credit2 -d hog-b -w 512
+	sleep 2
+	over 10
+	xl sched-credit2 -d hog-b -w 256
+	# A third and two thirds, within 5 %.
+	[ $((a * 1000 / (a + b))) -ge 316 ]
+	[ $((a * 1000 / (a + b))) -le 350 ]
+}
+
+t_cpu_cap() { # 240 s
+	hogs
+	xl pause hog-b
+	xl sched-credit2 -d hog-a -c 50
+	sleep 2
+	over 10
+	xl sched-credit2 -d hog-a -c 0
+	xl unpause hog-b
+	[ "$a" -ge 4500 ]
+	[ "$a" -le 5500 ]
+}
+
+t_cpu_end() {
+	xl vcpu-pin 0 all all
+	reap
+}
