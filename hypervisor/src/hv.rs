@@ -35,6 +35,8 @@ pub struct Hypervisor {
     pub claims: crate::mem::Claims,
     /// Number of CPUs.
     pub cpus: u32,
+    /// Who may deal with whom.
+    pub xsm: crate::xsm::Policy,
     /// What the processor looks like to domains.
     pub policies: crate::cpu_policy::Policies,
     /// Its command line, as `XENVER_commandline` returns it.

@@ -36,3 +36,4 @@ pub mod start;
 #[cfg(test)]
 pub mod testing;
 pub mod time;
+pub mod xsm;

@@ -12,6 +12,9 @@ use crate::domain::Vcpu;
 
 /// Runs guests on this CPU for ever.
 pub fn cpu_main(mut cpu: Cpu, hv: &Hypervisor) -> ! {
+    if !crate::cpu_policy::guest::start_cpu(&hv.policies, &mut cpu) {
+        log!(hv, Warning, "CPU {}: CPUID does not fault", cpu.id());
+    }
     let mut local = Local::default();
     if hv.cpuinfo {
         crate::platform::show_cpu(hv, &cpu);

@@ -58,6 +58,11 @@ pub struct TestDomain {
 impl World {
     /// A machine with 16 MiB of RAM.
     pub fn new(cpus: usize) -> World {
+        World::with_xsm(cpus, crate::xsm::Policy::Dummy)
+    }
+
+    /// The same, where `xsm` says who may deal with whom.
+    pub fn with_xsm(cpus: usize, xsm: crate::xsm::Policy) -> World {
         let machine = SimMachine::new(4096, cpus);
         let mem = machine.mem();
         let mut heap = Heap::new(mem);
@@ -71,6 +76,7 @@ impl World {
             more_dead: Default::default(),
             claims: crate::mem::Claims::default(),
             cpus: cpus as u32,
+            xsm,
             policies: crate::cpu_policy::Policies::new(&machine.cpu(0), false),
             command_line: String::new(),
             noreboot: true,

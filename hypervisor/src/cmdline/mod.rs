@@ -14,6 +14,7 @@ mod serial;
 mod table;
 mod value;
 mod warning;
+mod xsm;
 
 #[cfg(test)]
 mod tests;
@@ -51,6 +52,8 @@ pub struct Options {
     pub sched_ratelimit_us: u32,
     /// `dom0=verbose`: tell more while building dom0.
     pub dom0_verbose: bool,
+    /// `xsm`: who may deal with whom.
+    pub xsm: crate::xsm::Policy,
     /// `dom0_ioports_disable`: ports that dom0 may not use, first and last.
     pub dom0_ioports_disable: ArrayVec<(u16, u16), 16>,
     /// `console`: the port that it is at, if there is one.
@@ -114,6 +117,7 @@ impl Default for Options {
             sched: crate::sched::Kind::default(),
             sched_ratelimit_us: crate::sched::DEFAULT_RATE_LIMIT_US,
             dom0_verbose: false,
+            xsm: Default::default(),
             dom0_ioports_disable: ArrayVec::new(),
             console: Some(Port::Com1),
             com1: SerialConfig::COM1,

@@ -339,7 +339,7 @@ pub const STATUS: &[(&str, Status)] = &[
     ("watchdog_timeout", DEBUGGING),
     ("x2apic_phys", HARDWARE),
     ("xsave", Status::Ignored("chosen by the CPU")),
-    ("xsm", Status::Ignored("there is no policy module yet")),
+    ("xsm", does(super::xsm::xsm)),
 ];
 
 /// The row of `name`.

@@ -6,6 +6,7 @@
 pub mod bitmap;
 pub mod domctl;
 pub mod sysctl;
+pub mod version;
 
 #[cfg(test)]
 mod tests;

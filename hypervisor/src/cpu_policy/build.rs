@@ -13,6 +13,11 @@ pub const PLATFORM_INFO: u32 = 0xce;
 /// MSR that says what the processor is not vulnerable to.
 pub const ARCH_CAPS: u32 = 0x10a;
 
+/// In it: CPUID in ring 3 can be made to fault, by [`MISC_FEATURES`].
+const CPUID_FAULTS: u32 = 1 << 31;
+/// MSR whose bit 0 does that.
+pub const MISC_FEATURES: u32 = 0x140;
+
 const CR4_OSXSAVE: u64 = 1 << 18;
 /// Extended state of x87 and SSE, which XSAVE implies.
 const X87_SSE: u64 = 3;
@@ -59,6 +64,8 @@ pub fn raw(cpu: &impl CpuApi) -> Policy {
     if let Some(caps) = caps.then(|| cpu.rdmsr(ARCH_CAPS)).flatten() {
         p.arch_caps = [caps as u32, (caps >> 32) as u32];
     }
+    let info = cpu.rdmsr(PLATFORM_INFO).unwrap_or(0);
+    p.platform_info = info as u32 & CPUID_FAULTS;
     p.clear_beyond_limits();
     p
 }
@@ -98,9 +105,16 @@ const WITHOUT_REGISTERS: [u32; 6] = [
     XEN_X86_FEATURE_ARCH_CAPS,
 ];
 
+/// Whether CPUID can be made to fault in ring 3.
+pub fn has_faults(p: &Policy) -> bool {
+    p.platform_info & CPUID_FAULTS != 0
+}
+
 /// The most that guests can have whose features are `allowed`.
 pub fn max(raw: &Policy, host: &Policy, allowed: &FeatureSet) -> Policy {
     let mut p = host.clone();
+    // It is the hypervisor's to use; guests are not offered it for their own users.
+    p.platform_info = 0;
     // Room for guests from elsewhere: leaves that are not there are zero.
     p.basic[0][EAX] = MAX_BASIC;
     p.feature[0][EAX] = MAX_FEATURE;

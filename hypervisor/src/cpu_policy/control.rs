@@ -18,9 +18,15 @@ use xen_abi::forms::Payload;
 use xen_abi::sysctl::*;
 
 /// `XEN_SYSCTL_get_cpu_levelling_caps`: what can be hidden from guests' own CPUID instruction.
-/// Nothing can; what they ask the hypervisor for is answered from their policy.
-pub fn levelling_caps(_: &mut Cx, call: &mut sysctl::Call) -> HyperResult {
-    call.op.set_arm(&SysctlCpuLevellingCaps { caps: 0 });
+/// Everything where it can fault; what they ask the hypervisor for is answered from their policy
+/// anyway.
+pub fn levelling_caps(cx: &mut Cx, call: &mut sysctl::Call) -> HyperResult {
+    let caps = if build::has_faults(&cx.hv.policies.host) {
+        XEN_SYSCTL_CPU_LEVELCAP_faulting
+    } else {
+        0
+    };
+    call.op.set_arm(&SysctlCpuLevellingCaps { caps });
     call.changed = true;
     Ok(0)
 }

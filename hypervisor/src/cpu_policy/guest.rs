@@ -2,8 +2,9 @@
 //! it runs, and the hypervisor's own leaves at 0x40000000.
 
 use super::policy::{EBX, ECX, EXTENDED, Policy, Regs};
+use super::{Policies, build};
 use crate::cx::Cx;
-use machine::CpuApi;
+use machine::{Cpu, CpuApi};
 use xen_abi::arch_x86::cpuid::*;
 
 const OSXSAVE: u32 = 1 << 27;
@@ -45,6 +46,13 @@ pub fn cpuid(cx: &Cx, leaf: u32, sub: u32) -> Regs {
         EXTENDED.. => plain(&policy.extended, leaf - EXTENDED),
         _ => plain(&policy.basic, leaf),
     }
+}
+
+/// Makes CPUID fault in ring 3 on this CPU if it can, so that whatever a guest executes is
+/// answered by [`cpuid`]. It stays so: every guest has a policy. `false` when the processor said
+/// that it can and then refused.
+pub fn start_cpu(policies: &Policies, cpu: &mut Cpu) -> bool {
+    !build::has_faults(&policies.host) || cpu.wrmsr(build::MISC_FEATURES, 1)
 }
 
 /// The hypervisor's own leaves (Xen's public arch-x86/cpuid.h).

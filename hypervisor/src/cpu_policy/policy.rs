@@ -3,7 +3,7 @@
 //! It is plain data with the bounds of Xen's wire form. Leaves beyond the limits that the policy
 //! itself states are zero once [`Policy::clear_beyond_limits`] ran.
 
-use xen_abi::arch_x86::XEN_CPUID_NO_SUBLEAF;
+use xen_abi::arch_x86::{XEN_CPUID_NO_SUBLEAF, XEN_X86_FEATURE_ARCH_CAPS};
 
 /// EAX, EBX, ECX, EDX.
 pub type Regs = [u32; 4];
@@ -103,6 +103,13 @@ impl Policy {
         let [user, system, ..] = &self.xstate;
         let wide = |low: u32, high: u32| u64::from(low) | u64::from(high) << 32;
         wide(user[EAX], user[EDX]) | wide(system[ECX], system[EDX])
+    }
+
+    /// MSR 0x10a; `None` for a processor that has none.
+    pub fn arch_caps(&self) -> Option<u64> {
+        let [low, high] = self.arch_caps;
+        let there = self.features().has(XEN_X86_FEATURE_ARCH_CAPS);
+        there.then_some(u64::from(low) | u64::from(high) << 32)
     }
 
     /// Who made it.

@@ -7,6 +7,7 @@ use crate::control::{domctl, sysctl};
 use crate::cx::Cx;
 use crate::fail::Fail;
 use crate::testing::{TestDomain, World, call};
+use machine::CpuApi;
 use xen_abi::Errno;
 use xen_abi::arch_x86::cpufeatureset::*;
 use xen_abi::arch_x86::{CpuidLeaf, MsrEntry, XEN_CPUID_NO_SUBLEAF};
@@ -369,4 +370,25 @@ fn cpuid_answers_from_the_domains_policy() {
         assert_eq!(ask(cx, 0x4000_0001, 0)[EAX], 0x4_0014);
         assert_eq!(ask(cx, 0x4000_0002, 0), [1, 0x4000_0000, 1, 0]);
     });
+}
+
+#[test]
+fn cpuid_faults_where_it_can() {
+    let world = World::new(1);
+    world
+        .machine
+        .set_msr(build::PLATFORM_INFO, Some(1 << 31 | 0x55));
+    world.machine.set_msr(build::MISC_FEATURES, Some(0));
+    let all = Policies::new(&world.machine.cpu(0), false);
+    assert!(build::has_faults(&all.host));
+    // Nothing else of the register, and nothing for guests.
+    assert_eq!(all.host.platform_info, 1 << 31);
+    assert_eq!(all.pv_max.platform_info, 0);
+    assert!(guest::start_cpu(&all, &mut world.machine.cpu(0)));
+    let misc = world.machine.cpu(0).rdmsr(build::MISC_FEATURES);
+    assert_eq!(misc, Some(1));
+    let without = World::new(1);
+    let mut cpu = without.machine.cpu(0);
+    assert!(guest::start_cpu(&without.hv.policies, &mut cpu));
+    assert!(!guest::start_cpu(&all, &mut cpu));
 }

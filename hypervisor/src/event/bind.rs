@@ -30,6 +30,7 @@ pub fn alloc_unbound_op(cx: &mut Cx, arg: u64) -> HyperResult {
     } else {
         arg.remote_dom
     };
+    cx.hv.xsm.wait(cx.hv, &dom, remote)?;
     arg.port = alloc_unbound(&dom, remote)?;
     cx.copy_out(ptr, &arg)?;
     Ok(0)
@@ -40,6 +41,7 @@ pub fn interdomain_op(cx: &mut Cx, arg: u64) -> HyperResult {
     let ptr = GuestPtr::<EvtchnBindInterdomain>::new(arg);
     let mut arg = cx.copy_in(ptr)?;
     let remote = cx.resolve_any(arg.remote_dom)?;
+    cx.hv.xsm.bind(cx.dom, &remote)?;
     arg.local_port = bind_interdomain(cx.dom, &remote, arg.remote_port)?;
     // The other end may have signalled before it was bound.
     if let Some(channel) = cx.dom.events.table.get(arg.local_port) {

@@ -104,6 +104,9 @@ fn side(cx: &mut Cx, ptr: &GnttabCopyPtr, by_grant: bool, readonly: bool) -> Res
         });
     }
     let owner = cx.resolve_any(ptr.domid).map_err(|_| GNTST_bad_domain)?;
+    if !cx.hv.xsm.use_grant(cx.dom, &owner) {
+        return Err(GNTST_permission_denied);
+    }
     let gref = ptr.u as u32;
     granted(cx, owner, gref, cx.dom.id, readonly, true)
 }

@@ -61,6 +61,9 @@ fn map(cx: &mut Cx, op: &GnttabMapGrantRef) -> Result<(GrantHandle, Mfn), Stop> 
         cx.hv.domains.get(op.dom)
     };
     let owner = owner.ok_or(GNTST_bad_domain)?;
+    if !cx.hv.xsm.use_grant(cx.dom, &owner) {
+        return Err(GNTST_permission_denied.into());
+    }
     let handle = cx
         .dom
         .grants

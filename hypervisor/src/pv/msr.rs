@@ -1,5 +1,6 @@
 //! Model-specific registers as PV guests may read and write them. What is not here is a #GP.
 
+use crate::cpu_policy::build::{ARCH_CAPS, MISC_FEATURES, PLATFORM_INFO};
 use crate::cx::Cx;
 use machine::CpuApi;
 use machine::cpu::SegBase;
@@ -55,6 +56,10 @@ pub fn read(cx: &Cx, msr: u32) -> Option<u64> {
         }
         PAT => cx.cpu.rdmsr(PAT).or(Some(PAT_VALUE)),
         PLATFORM_ID | UCODE_REV | MISC_ENABLE | HWCR | NB_CFG | DE_CFG => cx.cpu.rdmsr(msr),
+        PLATFORM_INFO => Some(cx.dom.cpu_policy(cx.hv).platform_info.into()),
+        ARCH_CAPS => cx.dom.cpu_policy(cx.hv).arch_caps(),
+        // CPUID faults for the hypervisor's sake, not for the guest's own.
+        MISC_FEATURES => Some(0),
         MCG_CAP => Some(cx.st.vmce.caps),
         MCG_STATUS => Some(0),
         // Of a bank's registers CTL reads as all errors enabled.
@@ -82,6 +87,7 @@ pub fn write(cx: &mut Cx, msr: u32, value: u64) -> bool {
             read(cx, msr) == Some(value)
         }
         UCODE_REV => true,
+        MISC_FEATURES => value == 0,
         MCG_STATUS | MCG_CTL => true,
         // CTL takes anything; the others can only be cleared.
         MC_FIRST..=MC_LAST => msr & 3 == 0 || value == 0,

@@ -22,6 +22,7 @@ mod tests;
 mod unsupported;
 mod vcpu;
 
+use super::version;
 use crate::cx::Cx;
 use crate::domain::Domain;
 use crate::fail::{Fail, HyperResult};
@@ -152,10 +153,9 @@ commands! {
 pub fn call(cx: &mut Cx, [arg]: [u64; 1]) -> HyperResult {
     let ptr = GuestPtr::<Domctl>::new(arg);
     let op = cx.copy_in(ptr)?;
-    if op.interface_version != XEN_DOMCTL_INTERFACE_VERSION {
-        return Err(Errno::EACCES.into());
-    }
+    let version = version::find(version::DOMCTL, op.interface_version)?;
     cx.dom.require_privilege()?;
+    version.serves(op.cmd)?;
     let mut call = Call { op, changed: false };
     let result = dispatch(cx, &mut call);
     if call.changed {

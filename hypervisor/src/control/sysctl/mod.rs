@@ -14,6 +14,7 @@ mod scheduling;
 #[cfg(test)]
 mod tests;
 
+use super::version;
 use crate::cx::Cx;
 use crate::fail::HyperResult;
 use crate::guest::GuestPtr;
@@ -89,10 +90,9 @@ commands! {
 pub fn call(cx: &mut Cx, [arg]: [u64; 1]) -> HyperResult {
     let ptr = GuestPtr::<Sysctl>::new(arg);
     let op = cx.copy_in(ptr)?;
-    if op.interface_version != XEN_SYSCTL_INTERFACE_VERSION {
-        return Err(Errno::EACCES.into());
-    }
+    let version = version::find(version::SYSCTL, op.interface_version)?;
     cx.dom.require_privilege()?;
+    version.serves(op.cmd)?;
     let mut call = Call { op, changed: false };
     let result = dispatch(cx, &mut call);
     if call.changed {

@@ -1,6 +1,7 @@
 //! Event channels on the simulated machine.
 
 mod fifo;
+mod silo;
 mod two_level;
 
 use crate::cx::Cx;

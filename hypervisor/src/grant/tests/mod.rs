@@ -3,6 +3,7 @@
 mod copying;
 mod hostile;
 mod mapping;
+mod silo;
 mod tables;
 
 use crate::cx::Cx;
