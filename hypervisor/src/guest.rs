@@ -4,7 +4,11 @@ use crate::cx::Cx;
 use core::marker::PhantomData;
 use machine::CpuApi;
 use xen_abi::Errno;
+use xen_abi::arch_x86::HYPERVISOR_VIRT_END;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
+
+/// One past the low half of addresses.
+const LOW_END: u64 = 1 << 47;
 
 /// An array of `T` at a guest's virtual address. Whoever reads an element gets a copy, once.
 #[derive(Debug)]
@@ -37,6 +41,18 @@ impl<T> GuestPtr<T> {
     /// Whether the guest passed a null handle.
     pub const fn is_null(self) -> bool {
         self.addr == 0
+    }
+
+    /// Whether the array can be a guest's at all, by its start: what Xen's calls look at before
+    /// they do anything. A copy looks again. Errors: `EFAULT` for the hypervisor's addresses
+    /// and those that do not exist.
+    #[inline]
+    pub fn check(self) -> Result<(), Errno> {
+        if self.addr < LOW_END || self.addr >= HYPERVISOR_VIRT_END {
+            Ok(())
+        } else {
+            Err(Errno::EFAULT)
+        }
     }
 
     /// Element `index` on.

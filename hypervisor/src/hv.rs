@@ -24,10 +24,14 @@ pub struct Hypervisor {
     pub claims: crate::mem::Claims,
     /// Number of CPUs.
     pub cpus: u32,
+    /// What the processor looks like to domains.
+    pub policies: crate::cpu_policy::Policies,
     /// Its command line, as `XENVER_commandline` returns it.
     pub command_line: String,
     /// `noreboot`: stop instead of rebooting after a crash of the control domain.
     pub noreboot: bool,
+    /// `cpuinfo`: each CPU says what it is.
+    pub cpuinfo: bool,
     /// All domains.
     pub domains: DomainList,
     /// Who runs where.

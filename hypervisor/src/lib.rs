@@ -10,6 +10,7 @@ extern crate alloc;
 pub mod cmdline;
 pub mod console;
 pub mod control;
+pub mod cpu_policy;
 pub mod cx;
 pub mod debug_keys;
 pub mod dom0;

@@ -13,6 +13,9 @@ use crate::domain::Vcpu;
 /// Runs guests on this CPU for ever.
 pub fn cpu_main(mut cpu: Cpu, hv: &Hypervisor) -> ! {
     let mut local = Local::default();
+    if hv.cpuinfo {
+        crate::platform::show_cpu(hv, &cpu);
+    }
     loop {
         step(&mut cpu, &mut local, hv);
     }
@@ -64,6 +67,8 @@ fn run_vcpu(cpu: &mut Cpu, local: &mut Local, hv: &Hypervisor, vcpu: &Arc<Vcpu>)
         st,
         live: true,
     };
+    // The tools can no longer change it.
+    let _ = cx.dom.cpu_policy(cx.hv);
     crate::time::enter(&mut cx);
     loop {
         while cx.live {

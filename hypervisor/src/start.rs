@@ -38,11 +38,12 @@ fn start(handover: &mut Handover) -> Result<&'static Hypervisor, String> {
     }
     crate::speculation::start(handover, hv, &options);
     x86_emulate::prime();
-    let line = handover
-        .info
-        .modules
-        .first()
-        .map_or("", |module| module.command_line.as_str());
+    let modules = &handover.info.modules;
+    let mut line = String::from(modules.first().map_or("", |m| m.command_line.as_str()));
+    if !options.dom0_extra.is_empty() {
+        line.push(' ');
+        line.push_str(&options.dom0_extra);
+    }
     if handover.info.modules.is_empty() {
         return Err(String::from(
             "the boot loader passed no dom0 kernel as first module",
@@ -55,7 +56,7 @@ fn start(handover: &mut Handover) -> Result<&'static Hypervisor, String> {
         .lock()
         .alloc(UNPACK_ORDER)
         .map(machine::host_heap::lend);
-    dom0::build(hv, cpu, &options, modules.get(0), modules.get(1), line)
+    dom0::build(hv, cpu, &options, modules.get(0), modules.get(1), &line)
         .map_err(|error| alloc::format!("dom0 cannot be built: {error}"))?;
     if let Some((first, end)) = scratch.and_then(machine::host_heap::Loan::end) {
         hv.heap.lock().add_range(first, end);
@@ -65,12 +66,15 @@ fn start(handover: &mut Handover) -> Result<&'static Hypervisor, String> {
             hv.heap.lock().add_range(first, end);
         }
     }
-    hv.console.open();
+    hv.console.open(hv, handover.cpu_and_modules().0);
     Ok(hv)
 }
 
 fn hypervisor(handover: &mut Handover, options: &cmdline::Options) -> Result<Hypervisor, Errno> {
     let mem = handover.mem;
+    let booted = machine::rtc::read_seconds();
+    let console = Console::new(options);
+    console.set_date(booted.saturating_mul(1_000_000_000));
     let heap = core::mem::replace(&mut handover.heap, machine::heap::Heap::new(mem));
     Ok(Hypervisor {
         mem,
@@ -78,12 +82,14 @@ fn hypervisor(handover: &mut Handover, options: &cmdline::Options) -> Result<Hyp
         heap: Lock::new(locks::HEAP, heap),
         claims: crate::mem::Claims::default(),
         cpus: handover.cpus,
+        policies: crate::cpu_policy::Policies::new(&handover.cpu, false),
         command_line: options.line.clone(),
         noreboot: options.noreboot,
+        cpuinfo: options.cpuinfo,
         domains: DomainList::default(),
         sched: Scheduler::new(handover.cpus)?,
-        clocks: Clocks::new(handover.cpus, machine::rtc::read_seconds())?,
-        console: Console::new(options),
+        clocks: Clocks::new(handover.cpus, booted)?,
+        console,
         asked: Default::default(),
         irqs: Irqs::new(handover.platform, handover.cpus)?,
         platform: handover.platform,

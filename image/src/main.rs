@@ -4,4 +4,7 @@
 #![no_main]
 #![deny(unsafe_code)]
 
-machine::entry_point!(hypervisor::start::main);
+machine::entry_point!(
+    hypervisor::start::main,
+    hypervisor::cmdline::machine_settings
+);

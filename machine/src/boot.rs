@@ -168,10 +168,19 @@ fn module_range(
     (freed & bit == 0 && ram.into_iter().any(|r| inside(&r))).then_some((module, bit))
 }
 
-/// Makes `$main`, a `fn(Handover) -> !`, what the boot code ends in. Used once, by the image.
+/// Makes `$main`, a `fn(Handover) -> !`, what the boot code ends in, and `$settings`, a
+/// `fn(&str) -> Settings`, what it has the command line read by; that one is called before there
+/// is a heap. Used once, by the image.
 #[macro_export]
 macro_rules! entry_point {
-    ($main:path) => {
+    ($main:path, $settings:path) => {
+        // The name is the link between the two crates; nothing else may define it.
+        #[allow(unsafe_code)]
+        #[unsafe(no_mangle)]
+        extern "Rust" fn xenios_settings(line: &str) -> $crate::settings::Settings {
+            $settings(line)
+        }
+
         // The name is the link between the two crates; nothing else may define it.
         #[allow(unsafe_code)]
         #[unsafe(no_mangle)]

@@ -19,11 +19,13 @@ pub mod measures;
 pub mod platform;
 pub mod pv;
 pub mod regs;
+pub mod settings;
 pub mod tlb;
+pub mod txqueue;
 mod words;
 
 pub use addr::{Gfn, Mfn, PAGE_SHIFT, PAGE_SIZE};
-pub use arch::imp::{Cpu, relax};
+pub use arch::imp::{Cpu, now_ns, relax};
 pub use arch::imp::{device, galloc as host_heap, ioapic, power, rtc, serial as console};
 pub use cpu::{CpuApi, Exit, Fault};
 pub use cpumask::{AtomicCpuMask, CpuMask};

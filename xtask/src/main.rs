@@ -21,6 +21,7 @@ mod scenarios;
 mod setup;
 mod soak;
 mod steps;
+mod survey;
 mod symbols;
 mod test;
 mod toolchain;

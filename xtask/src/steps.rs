@@ -27,6 +27,8 @@ pub enum Kind {
     Guests,
     /// A guest kernel as dom0.
     Guest(&'static str, guest::Trial),
+    /// What calls answer, beside the real Xen.
+    Survey(guest::Trial),
     /// The ways in which a guest kernel can die.
     Crashes,
     /// Debian as dom0.
@@ -110,6 +112,7 @@ pub const STEPS: &[Step] = &[
             },
         ),
     ),
+    step("guest-pv-survey", false, Kind::Survey(guest::Trial::TWO)),
     step("guest-pv-crash", true, Kind::Crashes),
     step(
         "dom0-1-cpu",

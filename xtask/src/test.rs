@@ -9,6 +9,7 @@ use crate::run::Host;
 use crate::scenarios::{Choice, Group, Results};
 use crate::setup::{self, Need};
 use crate::steps::{Kind, STEPS, Step};
+use crate::survey;
 use crate::{build, guest, hosted, paths};
 
 /// What `test` takes.
@@ -135,6 +136,10 @@ impl Session {
             Kind::Guest(name, trial) => {
                 let host = self.choice.host;
                 trial.go(name, step.name, host, self.dom0()?)
+            }
+            Kind::Survey(trial) => {
+                let host = self.choice.host;
+                survey::go(&trial, step.name, host, self.dom0()?)
             }
             Kind::Crashes => {
                 let host = self.choice.host;

@@ -144,13 +144,3 @@ pub(super) fn spec_ctrl(options: &mut Options, value: Value<'_>) -> Parsed {
         Ok(())
     })
 }
-
-pub(super) fn apic_verbosity(options: &mut Options, value: Value<'_>) -> Parsed {
-    options.apic_verbosity = match value.required()? {
-        "quiet" => 0,
-        "verbose" => 1,
-        "debug" => 2,
-        _ => return Err("quiet, verbose or debug is expected"),
-    };
-    Ok(())
-}

@@ -67,16 +67,6 @@ impl VcpuRange {
     }
 }
 
-/// `dom0`: which kind of dom0 to build.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Dom0Mode {
-    /// Paravirtualised.
-    #[default]
-    Pv,
-    /// In a hardware virtual machine.
-    Pvh,
-}
-
 pub(super) fn dom0_mem(options: &mut Options, value: Value<'_>) -> Parsed {
     let mut mem = Dom0Mem::default();
     list(value.required()?, |item| {
@@ -153,13 +143,14 @@ pub(super) fn dom0_max_vcpus(options: &mut Options, value: Value<'_>) -> Parsed 
 }
 
 pub(super) fn dom0(options: &mut Options, value: Value<'_>) -> Parsed {
+    const PVH: &str = "a PVH dom0 is not supported yet: a PV one is built";
     list(value.required()?, |text| match item(text) {
-        ("pv", v) if v.boolean()? => {
-            options.dom0_mode = Dom0Mode::Pv;
-            Ok(())
-        }
-        ("pvh", v) if v.boolean()? => Err("a PVH dom0 is not supported yet"),
-        ("pv" | "pvh", _) => Ok(()),
+        ("pv", v) => v
+            .boolean()
+            .and_then(|pv| if pv { Ok(()) } else { Err(PVH) }),
+        ("pvh", v) => v
+            .boolean()
+            .and_then(|pvh| if pvh { Err(PVH) } else { Ok(()) }),
         ("verbose", v) => {
             options.dom0_verbose = v.boolean()?;
             Ok(())
@@ -169,5 +160,25 @@ pub(super) fn dom0(options: &mut Options, value: Value<'_>) -> Parsed {
             Err("msr-relaxed and cpuid-faulting are not supported yet")
         }
         _ => Err("pv, pvh or verbose is expected"),
+    })
+}
+
+/// `FIRST-LAST`, hexadecimal, any number of them.
+pub(super) fn dom0_ioports_disable(options: &mut Options, value: Value<'_>) -> Parsed {
+    const EXPECTED: &str = "ranges of ports in hexadecimal such as 60-64 are expected";
+    let port = |text: &str| {
+        let digits = text.strip_prefix("0x").unwrap_or(text);
+        u16::from_str_radix(digits, 16).map_err(|_| EXPECTED)
+    };
+    list(value.required()?, |text| {
+        let (first, last) = text.split_once('-').ok_or(EXPECTED)?;
+        let range = (port(first)?, port(last)?);
+        if range.1 < range.0 {
+            return Err(EXPECTED);
+        }
+        options
+            .dom0_ioports_disable
+            .try_push(range)
+            .map_err(|_| "no more than 16 ranges are taken")
     })
 }

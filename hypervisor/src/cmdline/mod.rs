@@ -7,7 +7,9 @@
 mod console;
 mod cpu;
 mod dom0;
+mod machine_options;
 mod reboot;
+mod serial;
 mod table;
 mod value;
 mod warning;
@@ -15,16 +17,19 @@ mod warning;
 #[cfg(test)]
 mod tests;
 
-pub use console::{Consoles, Level, LogLimits, Parity, Serial, Switch};
+pub use console::{Level, LogLimits, Port, Stamp, Switch};
 pub use cpu::{SpecCtrl, Thunk, Xpti};
-pub use dom0::{Amount, Dom0Mem, Dom0Mode, VcpuRange};
-pub use reboot::{Method, Reboot};
+pub use dom0::{Amount, Dom0Mem, VcpuRange};
+pub use machine_options::machine_settings;
 pub use table::{STATUS, Status};
 pub use warning::Warning;
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use arrayvec::ArrayVec;
+use machine::settings::{MAX_BAD, ReferenceClock, Reset, SerialConfig};
 use value::Value;
+use warning::Complaint;
 
 /// What the command line asks for; [`Options::default`] is an empty line's.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,16 +44,18 @@ pub struct Options {
     pub dom0_max_vcpus: VcpuRange,
     /// `dom0_vcpus_pin`: each of dom0's vCPUs keeps to one CPU.
     pub dom0_vcpus_pin: bool,
-    /// `dom0`: kind of dom0.
-    pub dom0_mode: Dom0Mode,
     /// `dom0=verbose`: tell more while building dom0.
     pub dom0_verbose: bool,
-    /// `console`.
-    pub console: Consoles,
-    /// `com1`; `None` leaves the port as the firmware set it, at its usual address.
-    pub com1: Option<Serial>,
-    /// `com2`, in the same way.
-    pub com2: Option<Serial>,
+    /// `dom0_ioports_disable`: ports that dom0 may not use, first and last.
+    pub dom0_ioports_disable: ArrayVec<(u16, u16), 16>,
+    /// `console`: the port that it is at, if there is one.
+    pub console: Option<Port>,
+    /// `com1`.
+    pub com1: SerialConfig,
+    /// `com2`.
+    pub com2: SerialConfig,
+    /// `console_timestamps`.
+    pub stamp: Stamp,
     /// `loglvl`: limits for the hypervisor's own messages.
     pub loglvl: LogLimits,
     /// `guest_loglvl`: limits for messages about guests.
@@ -64,11 +71,15 @@ pub struct Options {
     /// `noreboot`: stop instead of rebooting after a crash.
     pub noreboot: bool,
     /// `reboot`.
-    pub reboot: Reboot,
+    pub reset: Reset,
     /// `maxcpus`, at least 1; also 1 for `nosmp`. `None` starts all.
     pub maxcpus: Option<u32>,
     /// `mem`: use only memory below this address, in bytes.
     pub mem: Option<u64>,
+    /// `availmem`: use so many bytes of memory at most.
+    pub availmem: Option<u64>,
+    /// `badpage`: frames not to be used, first and last.
+    pub badpage: ArrayVec<(u64, u64), MAX_BAD>,
     /// `xpti`.
     pub xpti: Xpti,
     /// `spec-ctrl`.
@@ -77,14 +88,14 @@ pub struct Options {
     pub smep: bool,
     /// `smap`.
     pub smap: bool,
-    /// `x2apic`: use it where the CPU has it.
-    pub x2apic: bool,
+    /// `x2apic`: whether to use it where there is a choice.
+    pub x2apic: Option<bool>,
+    /// `tdt`: the APIC's timer may take TSC deadlines.
+    pub tdt: bool,
     /// `cpuinfo`: tell more about each CPU.
     pub cpuinfo: bool,
-    /// `apic_verbosity`: 0 quiet, 1 verbose, 2 debug.
-    pub apic_verbosity: u8,
-    /// `clocksource`: the reference clock's name, lower case.
-    pub clocksource: Option<String>,
+    /// `clocksource`: the clock to measure the TSC by.
+    pub clocksource: Option<ReferenceClock>,
 }
 
 impl Default for Options {
@@ -95,11 +106,12 @@ impl Default for Options {
             dom0_mem: Dom0Mem::default(),
             dom0_max_vcpus: VcpuRange::default(),
             dom0_vcpus_pin: false,
-            dom0_mode: Dom0Mode::Pv,
             dom0_verbose: false,
-            console: Consoles::default(),
-            com1: None,
-            com2: None,
+            dom0_ioports_disable: ArrayVec::new(),
+            console: Some(Port::Com1),
+            com1: SerialConfig::COM1,
+            com2: SerialConfig::COM2,
+            stamp: Stamp::None,
             loglvl: LogLimits {
                 always: Level::Warning,
                 limited: Level::Warning,
@@ -113,16 +125,18 @@ impl Default for Options {
             conring_size: 0,
             conswitch: Switch::default(),
             noreboot: false,
-            reboot: Reboot::default(),
+            reset: Reset::default(),
             maxcpus: None,
             mem: None,
+            availmem: None,
+            badpage: ArrayVec::new(),
             xpti: Xpti::default(),
             spec_ctrl: SpecCtrl::default(),
             smep: true,
             smap: true,
-            x2apic: true,
+            x2apic: None,
+            tdt: true,
             cpuinfo: false,
-            apic_verbosity: 0,
             clocksource: None,
         }
     }
@@ -132,28 +146,29 @@ impl Default for Options {
 /// (see [`without_image_name`]). When an option is given twice, the later one counts.
 #[must_use]
 pub fn parse(line: &str) -> (Options, Vec<Warning>) {
-    let mut options = Options {
-        line: line.into(),
-        ..Options::default()
-    };
     let mut warnings = Vec::new();
-    let own = match line.split_once(" -- ") {
-        Some((own, extra)) => {
-            options.dom0_extra = extra.trim().into();
-            own
-        }
-        None => line,
-    };
-    for word in own.split_ascii_whitespace() {
-        if let Err(warning) = option(&mut options, word) {
-            warnings.push(warning);
-        }
+    let mut options = read(line, |complaint| warnings.push(Warning::from(complaint)));
+    options.line = line.into();
+    if let Some((_, extra)) = line.split_once(" -- ") {
+        options.dom0_extra = extra.trim().into();
     }
     (options, warnings)
 }
 
+/// Parses what stands before ` -- `, without allocating.
+fn read<'a>(line: &'a str, mut complain: impl FnMut(Complaint<'a>)) -> Options {
+    let mut options = Options::default();
+    let own = line.split_once(" -- ").map_or(line, |(own, _)| own);
+    for word in own.split_ascii_whitespace() {
+        if let Err(complaint) = option(&mut options, word) {
+            complain(complaint);
+        }
+    }
+    options
+}
+
 /// Applies one word: `name`, `no-name` or `name=value`.
-fn option(options: &mut Options, word: &str) -> Result<(), Warning> {
+fn option<'a>(options: &mut Options, word: &'a str) -> Result<(), Complaint<'a>> {
     let (name, text) = match word.split_once('=') {
         Some((name, text)) => (name, Some(text)),
         None => (word, None),
@@ -163,23 +178,20 @@ fn option(options: &mut Options, word: &str) -> Result<(), Warning> {
         Some(row) => (row, false),
         None => match name.strip_prefix("no-").and_then(table::find) {
             Some(row) => (row, true),
-            None => return Err(Warning::Unknown { name: name.into() }),
+            None => return Err(Complaint::Unknown { name }),
         },
     };
     match *row {
         Status::Implemented(apply) => {
             apply
                 .call(options, Value { text, negated })
-                .map_err(|why| Warning::Invalid {
-                    name: name.into(),
-                    value: text.unwrap_or("").into(),
+                .map_err(|why| Complaint::Invalid {
+                    name,
+                    value: text.unwrap_or(""),
                     why,
                 })
         }
-        Status::Ignored(why) => Err(Warning::Ignored {
-            name: name.into(),
-            why,
-        }),
+        Status::Ignored(why) => Err(Complaint::Ignored { name, why }),
         Status::Silent => Ok(()),
     }
 }

@@ -1,57 +1,34 @@
-//! `reboot`: how the machine is reset.
+//! `reboot`: how the machine is reset, and whether it is after a crash.
 
 use super::Options;
 use super::value::{Parsed, Value, list};
-
-/// A way to reset the machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Method {
-    /// Not at all: stop.
-    None,
-    /// The ACPI reset register.
-    Acpi,
-    /// The keyboard controller.
-    Keyboard,
-    /// Port 0xCF9.
-    Pci,
-    /// Port 0xCF9 with a power cycle.
-    Power,
-    /// A triple fault.
-    Triple,
-    /// The firmware's runtime service.
-    Efi,
-}
-
-/// `reboot`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Reboot {
-    /// What to try first; absent: what the machine says of itself.
-    pub method: Option<Method>,
-    /// Tell the firmware to leave out its memory test.
-    pub warm: bool,
-}
+use machine::settings::ResetMethod;
 
 pub(super) fn reboot(options: &mut Options, value: Value<'_>) -> Parsed {
     list(value.required()?, |item| {
         let method = match item.as_bytes().first() {
-            Some(b'n') => Method::None,
-            Some(b'a') => Method::Acpi,
-            Some(b'k') => Method::Keyboard,
-            Some(b'p') => Method::Pci,
-            Some(b'P') => Method::Power,
-            Some(b't') => Method::Triple,
-            Some(b'e') => Method::Efi,
+            Some(b'n') => {
+                options.noreboot = true;
+                return Ok(());
+            }
             Some(b'w') => {
-                options.reboot.warm = true;
+                options.reset.warm = true;
                 return Ok(());
             }
             Some(b'c') => {
-                options.reboot.warm = false;
+                options.reset.warm = false;
                 return Ok(());
             }
-            _ => return Err("no, acpi, kbd, pci, Power, triple, efi, warm or cold is expected"),
+            Some(b'a') => ResetMethod::Acpi,
+            Some(b'k') => ResetMethod::Keyboard,
+            Some(b'p') => ResetMethod::Pci,
+            Some(b'P') => ResetMethod::Power,
+            Some(b't') => ResetMethod::Triple,
+            Some(b'e') => return Err("EFI's run-time services are not used yet"),
+            Some(b'x') => return Err("a hypervisor below this one is not asked"),
+            _ => return Err("no, acpi, kbd, pci, Power, triple, warm or cold is expected"),
         };
-        options.reboot.method = Some(method);
+        options.reset.first = Some(method);
         Ok(())
     })
 }

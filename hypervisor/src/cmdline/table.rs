@@ -1,8 +1,7 @@
 //! Every option by name, and what becomes of it: the list behind the documentation too.
 
-use super::value::{Parsed, Value, number, size};
-use super::{Options, console, cpu, dom0, reboot};
-use alloc::string::ToString;
+use super::value::{Parsed, Value, size};
+use super::{Options, console, cpu, dom0, machine_options, reboot, serial};
 
 /// What an option does.
 #[derive(Clone, Copy, Debug)]
@@ -56,47 +55,74 @@ const DOM0: Status = Status::Ignored("dom0 cannot be restricted this way yet");
 
 /// All options, by name.
 pub const STATUS: &[(&str, Status)] = &[
-    ("apic_verbosity", does(cpu::apic_verbosity)),
-    ("clocksource", does(clocksource)),
-    ("com1", does(console::com1)),
-    ("com2", does(console::com2)),
+    ("availmem", does(machine_options::availmem)),
+    ("badpage", does(machine_options::badpage)),
+    ("clocksource", does(machine_options::clocksource)),
+    ("com1", does(serial::com1)),
+    ("com2", does(serial::com2)),
     ("conring_size", does(conring_size)),
     ("console", does(console::console)),
+    ("console_timestamps", does(console::timestamps)),
     ("console_to_ring", flag!(console_to_ring)),
     ("conswitch", does(console::conswitch)),
     ("cpuinfo", flag!(cpuinfo)),
     ("dom0", does(dom0::dom0)),
+    ("dom0_ioports_disable", does(dom0::dom0_ioports_disable)),
     ("dom0_max_vcpus", does(dom0::dom0_max_vcpus)),
     ("dom0_mem", does(dom0::dom0_mem)),
     ("dom0_vcpus_pin", flag!(dom0_vcpus_pin)),
     ("guest_loglvl", does(console::guest_loglvl)),
     ("loglvl", does(console::loglvl)),
-    ("maxcpus", does(maxcpus)),
-    ("mem", does(mem)),
+    ("maxcpus", does(machine_options::maxcpus)),
+    ("mem", does(machine_options::mem)),
     ("noreboot", flag!(noreboot)),
-    ("nosmp", does(nosmp)),
+    ("nosmp", does(machine_options::nosmp)),
     ("reboot", does(reboot::reboot)),
-    ("smap", flag!(smap)),
-    ("smep", flag!(smep)),
+    (
+        "smap",
+        does(|options, value| {
+            options.smap = machine_options::prevention(value)?;
+            Ok(())
+        }),
+    ),
+    (
+        "smep",
+        does(|options, value| {
+            options.smep = machine_options::prevention(value)?;
+            Ok(())
+        }),
+    ),
     ("spec-ctrl", does(cpu::spec_ctrl)),
     ("sync_console", flag!(sync_console)),
-    ("x2apic", flag!(x2apic)),
+    ("tdt", flag!(tdt)),
+    (
+        "x2apic",
+        does(|options, value| {
+            options.x2apic = Some(value.boolean()?);
+            Ok(())
+        }),
+    ),
     ("xpti", does(cpu::xpti)),
     // GRUB's stand-in for an empty line.
     ("placeholder", Status::Silent),
     ("acpi", HARDWARE),
+    ("acpi_apic_instance", HARDWARE),
+    ("acpi_pstate_strict", POWER),
     ("acpi_skip_timer_override", HARDWARE),
     ("acpi_sleep", POWER),
     ("allow_unsafe", HARDWARE),
     ("altp2m", HVM),
     ("apic", HARDWARE),
+    (
+        "apic_verbosity",
+        Status::Ignored("what there is to say is said always"),
+    ),
     ("apicv", HVM),
+    ("arat", POWER),
     ("argo", Status::Ignored("Argo is not supported")),
     ("asid", HVM),
     ("async-show-all", DEBUGGING),
     ("ats", IOMMU),
-    ("availmem", Status::Ignored("use mem=")),
-    ("badpage", HARDWARE),
     (
         "bootscrub",
         Status::Ignored("memory is cleared when it is given out"),
@@ -112,15 +138,25 @@ pub const STATUS: &[(&str, Status)] = &[
     ),
     ("cmci-threshold", MCE),
     ("cmos-rtc-probe", HARDWARE),
-    (
-        "console_timestamps",
-        Status::Ignored("messages carry no time yet"),
-    ),
     ("core_parking", POWER),
+    ("cpu_type", DEBUGGING),
     ("cpufreq", POWER),
     ("cpuid", CPUID),
     ("cpuid_mask_cpu", CPUID),
+    ("cpuid_mask_ecx", CPUID),
+    ("cpuid_mask_edx", CPUID),
+    ("cpuid_mask_ext_ecx", CPUID),
+    ("cpuid_mask_ext_edx", CPUID),
+    ("cpuid_mask_l7s0_eax", CPUID),
+    ("cpuid_mask_l7s0_ebx", CPUID),
+    ("cpuid_mask_thermal_ecx", CPUID),
+    ("cpuid_mask_xsave_eax", CPUID),
     ("cpuidle", POWER),
+    ("crash-debug-debugkey", DEBUGGING),
+    ("crash-debug-hwdom", DEBUGGING),
+    ("crash-debug-kexeccmd", DEBUGGING),
+    ("crash-debug-panic", DEBUGGING),
+    ("crash-debug-watchdog", DEBUGGING),
     ("crashinfo_maxaddr", KEXEC),
     ("crashkernel", KEXEC),
     ("dbgp", DEBUGGING),
@@ -133,10 +169,12 @@ pub const STATUS: &[(&str, Status)] = &[
     ("dma_bits", HARDWARE),
     ("dom0-cpuid", CPUID),
     ("dom0-iommu", IOMMU),
-    ("dom0_ioports_disable", DOM0),
     ("dom0_nodes", NUMA),
     ("e820-mtrr-clip", HARDWARE),
-    ("e820-verbose", DEBUGGING),
+    (
+        "e820-verbose",
+        Status::Ignored("the memory map is shown always"),
+    ),
     (
         "edd",
         Status::Ignored("the firmware's disk data are not read"),
@@ -148,6 +186,7 @@ pub const STATUS: &[(&str, Status)] = &[
     ("extra_guest_irqs", GRANTS),
     ("fatal_mce", MCE),
     ("font", VIDEO),
+    ("force-ept", HVM),
     ("gdb", DEBUGGING),
     ("global-pages", Status::Ignored("chosen by the CPU")),
     ("gnttab", GRANTS),
@@ -161,6 +200,7 @@ pub const STATUS: &[(&str, Status)] = &[
     ("highmem-start", NUMA),
     ("hpet", HARDWARE),
     ("hpet_broadcast", HARDWARE),
+    ("hpetbroadcast", HARDWARE),
     ("hvm_debug", HVM),
     ("hvm_fep", HVM),
     ("hvm_port80", HVM),
@@ -173,6 +213,9 @@ pub const STATUS: &[(&str, Status)] = &[
     ("irq-max-guests", GRANTS),
     ("irq_ratelimit", GRANTS),
     ("irq_vector_map", HARDWARE),
+    ("ivmd", IOMMU),
+    ("ivrs_hpet", IOMMU),
+    ("ivrs_ioapic", IOMMU),
     ("lapic", HARDWARE),
     ("lapic_timer_c2_ok", POWER),
     ("ler", DEBUGGING),
@@ -186,6 +229,10 @@ pub const STATUS: &[(&str, Status)] = &[
     ("mce_verbosity", MCE),
     ("memop-max-order", GRANTS),
     ("mmcfg", HARDWARE),
+    (
+        "mmio-relax",
+        Status::Ignored("device memory is mapped as the guest asks"),
+    ),
     ("msi", HARDWARE),
     ("mtrr.show", DEBUGGING),
     ("mwait-idle", POWER),
@@ -226,7 +273,12 @@ pub const STATUS: &[(&str, Status)] = &[
         "pv-linear-pt",
         Status::Ignored("linear page tables are always allowed to PV guests"),
     ),
+    (
+        "pv-shim",
+        Status::Ignored("running inside of a guest is not supported yet"),
+    ),
     ("rcu-idle-timer-period-ms", SCHED),
+    ("rmrr", IOMMU),
     ("ro-hpet", HARDWARE),
     ("sched", SCHED),
     ("sched-gran", SCHED),
@@ -273,9 +325,12 @@ pub const STATUS: &[(&str, Status)] = &[
         "vpmu",
         Status::Ignored("performance counters are not virtualised yet"),
     ),
+    (
+        "wallclock",
+        Status::Ignored("the wall clock is read from the clock chip"),
+    ),
     ("watchdog", DEBUGGING),
     ("watchdog_timeout", DEBUGGING),
-    ("x2apic-mode", HARDWARE),
     ("x2apic_phys", HARDWARE),
     ("xsave", Status::Ignored("chosen by the CPU")),
     ("xsm", Status::Ignored("there is no policy module yet")),
@@ -283,28 +338,12 @@ pub const STATUS: &[(&str, Status)] = &[
 
 /// The row of `name`.
 pub(super) fn find(name: &str) -> Option<&'static Status> {
+    // `ivrs_hpet[0]` and the like.
+    let family = name.split('[').next().unwrap_or(name);
     STATUS
         .iter()
-        .find(|(known, _)| *known == name)
+        .find(|(known, _)| *known == family)
         .map(|(_, status)| status)
-}
-
-fn maxcpus(options: &mut Options, value: Value<'_>) -> Parsed {
-    // 0 is an old way to say nosmp.
-    options.maxcpus = Some(number::<u32>(value.required()?)?.max(1));
-    Ok(())
-}
-
-fn nosmp(options: &mut Options, value: Value<'_>) -> Parsed {
-    if value.boolean()? {
-        options.maxcpus = Some(1);
-    }
-    Ok(())
-}
-
-fn mem(options: &mut Options, value: Value<'_>) -> Parsed {
-    options.mem = Some(size(value.required()?)?).filter(|&bytes| bytes != 0);
-    Ok(())
 }
 
 fn conring_size(options: &mut Options, value: Value<'_>) -> Parsed {
@@ -313,14 +352,5 @@ fn conring_size(options: &mut Options, value: Value<'_>) -> Parsed {
         return Err("at most 64M is allowed");
     }
     options.conring_size = bytes;
-    Ok(())
-}
-
-fn clocksource(options: &mut Options, value: Value<'_>) -> Parsed {
-    let name = value.required()?;
-    if !matches!(name, "tsc" | "hpet" | "pit" | "acpi") {
-        return Err("tsc, hpet, acpi or pit is expected");
-    }
-    options.clocksource = Some(name.to_string());
     Ok(())
 }

@@ -3,6 +3,7 @@
 use super::*;
 use alloc::string::ToString;
 use alloc::vec;
+use machine::settings::{ResetMethod, Settings};
 
 /// Options of a line that gives no warning.
 fn good(line: &str) -> Options {
@@ -32,18 +33,8 @@ fn a_usual_line() {
         "console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all dom0_mem=1G,max:1G noreboot";
     let options = good(line);
     assert_eq!(options.line, line);
-    assert_eq!(
-        options.console,
-        Consoles {
-            com1: true,
-            com2: false,
-            vga: false
-        }
-    );
-    assert_eq!(
-        options.com1.map(|s| (s.baud, s.data_bits, s.stop_bits)),
-        Some((Some(115_200), 8, 1))
-    );
+    assert_eq!(options.console, Some(Port::Com1));
+    assert_eq!(options.com1, SerialConfig::COM1);
     assert_eq!(
         options.loglvl,
         LogLimits {
@@ -174,28 +165,107 @@ fn booleans() {
 
 #[test]
 fn serial_lines() {
-    let com = |text: &str| good(&alloc::format!("com2={text}")).com2.unwrap();
-    assert_eq!(com("auto").baud, None);
+    let com = |text: &str| good(&alloc::format!("com2={text}")).com2;
+    assert_eq!(com("115200,8n1"), SerialConfig::COM2);
+    assert_eq!(com("auto").baud, 0);
+    // Seven data bits, even parity, two stop bits.
+    assert_eq!((com("9600,7e2").baud, com("9600,7e2").line), (9600, 0x1e));
+    let odd = SerialConfig {
+        port: 0x3e8,
+        baud: 57_600,
+        base_baud: 230_400,
+        line: 0,
+        irq: 0,
+    };
+    assert_eq!(com("57600/230400,5n1,0x3e8,0"), odd);
     assert_eq!(
-        (com("9600,7e2").parity, com("9600,7e2").stop_bits),
-        (Parity::Even, 2)
+        com("baud=57600,data-bits=5,io-base=0x3e8,irq=0,clock-hz=230400,parity=none,stop-bits=1"),
+        odd
     );
-    let full = com("115200/1843200,8n1,0x2f8,3");
-    assert_eq!(
-        (full.clock, full.io_base, full.irq),
-        (Some(115_200), Some(0x2f8), Some(3))
-    );
-    assert_eq!(com("57600,,0xfe030000").io_base, Some(0xfe03_0000));
+    // Names may stand among places, and places may be left out.
+    assert_eq!(com("57600,parity=m,,,7").irq, 7);
+    assert_eq!(com("57600,parity=m,,,7").line, 0x2b);
     for text in [
         "fast",
         "0",
         "9600,9n1",
         "9600,8n1,pci",
+        "9600,8n1,0",
+        "9600,8n1,0xfe030000",
+        "9600,8n1,0x3f8,16",
         "9600,8n1,1,2,3",
         "9600,8n",
+        "115200,reg-width=4",
+        "stop-bits=3",
+        "colour=red",
     ] {
-        assert!(complaint(&alloc::format!("com1={text}")).contains("com1"));
+        let line = alloc::format!("com1={text}");
+        assert!(complaint(&line).contains("com1"));
+        assert_eq!(parse(&line).0.com1, SerialConfig::COM1, "{text}");
     }
+}
+
+#[test]
+fn what_the_machine_is_told() {
+    let told = |line: &str| {
+        good(line);
+        machine_settings(line)
+    };
+    assert_eq!(told("loglvl=all"), Settings::new());
+    let all = told(
+        "console=com2 com2=9600 maxcpus=3 mem=1G availmem=512M badpage=0x12,0x20-0x2f no-smep \
+         smap=hvm x2apic=off tdt=no clocksource=pit reboot=kbd,warm noreboot -- console=com1",
+    );
+    let want = Settings {
+        serial: Some(SerialConfig {
+            baud: 9600,
+            ..SerialConfig::COM2
+        }),
+        max_cpus: 3,
+        ram_end: 1 << 30,
+        ram_bytes: 512 << 20,
+        bad_frames: [(0x12, 0x12), (0x20, 0x2f)].into_iter().collect(),
+        smep: false,
+        smap: false,
+        x2apic: Some(false),
+        tsc_deadline: false,
+        reference: Some(ReferenceClock::Pit),
+        reset: Reset {
+            first: Some(ResetMethod::Keyboard),
+            warm: true,
+        },
+        reset_after_crash: false,
+    };
+    assert_eq!(all, want);
+    assert_eq!(told("console=none").serial, None);
+    // What is wrong is left out here, and complained about by the other reader.
+    assert_eq!(
+        machine_settings("mem=x maxcpus= com1=? foo"),
+        Settings::new()
+    );
+    assert!(complaint("badpage=2-1").contains("badpage"));
+    assert!(complaint("smep=guest").contains("hvm"));
+    assert!(complaint("clocksource=sun").contains("hpet"));
+}
+
+#[test]
+fn ports_of_dom0() {
+    let options = good("dom0_ioports_disable=60-64,0x3f8-3ff");
+    assert_eq!(
+        options.dom0_ioports_disable[..],
+        [(0x60, 0x64), (0x3f8, 0x3ff)]
+    );
+    for text in ["60", "64-60", "60-10000", "x-y"] {
+        assert!(complaint(&alloc::format!("dom0_ioports_disable={text}")).contains("hexadecimal"));
+    }
+}
+
+#[test]
+fn stamps() {
+    assert_eq!(good("console_timestamps").stamp, Stamp::Date);
+    assert_eq!(good("no-console_timestamps").stamp, Stamp::None);
+    assert_eq!(good("console_timestamps=boot").stamp, Stamp::Boot);
+    assert!(complaint("console_timestamps=late").contains("datems"));
 }
 
 #[test]
@@ -222,21 +292,18 @@ fn log_levels() {
 
 #[test]
 fn consoles() {
-    assert_eq!(
-        good("console=none").console,
-        Consoles {
-            com1: false,
-            com2: false,
-            vga: false
-        }
-    );
-    let (options, warnings) = parse("console=com3");
-    assert_eq!((options.console, warnings.len()), (Consoles::default(), 1));
-    let (options, warnings) = parse("console=vga,com3");
-    assert_eq!(
-        (options.console.vga, options.console.com1, warnings.len()),
-        (true, false, 1)
-    );
+    assert_eq!(good("console=none").console, None);
+    assert_eq!(good("console=com1,com2").console, Some(Port::Com2));
+    for (line, console) in [
+        ("console=com3", Some(Port::Com1)),
+        ("console=vga", Some(Port::Com1)),
+        ("console=com2,vga", Some(Port::Com2)),
+        ("console=none,vga", Some(Port::Com1)),
+        ("console=com2H", Some(Port::Com2)),
+    ] {
+        let (options, warnings) = parse(line);
+        assert_eq!((options.console, warnings.len()), (console, 1), "{line}");
+    }
     assert_eq!(
         good("conswitch=bx").conswitch,
         Switch {
@@ -275,15 +342,15 @@ fn mitigations() {
 
 #[test]
 fn rebooting() {
-    assert_eq!(
-        good("reboot=acpi,warm").reboot,
-        Reboot {
-            method: Some(Method::Acpi),
-            warm: true
-        }
-    );
-    assert_eq!(good("reboot=Power").reboot.method, Some(Method::Power));
-    assert!(complaint("reboot=x").contains("expected"));
+    let reset = |line: &str| good(line).reset;
+    assert_eq!(reset("reboot=acpi").first, Some(ResetMethod::Acpi));
+    assert_eq!(reset("reboot=t,w").first, Some(ResetMethod::Triple));
+    assert!(reset("reboot=t,w").warm && !reset("reboot=w,c").warm);
+    assert_eq!(reset("reboot=pci").first, Some(ResetMethod::Pci));
+    assert_eq!(reset("reboot=Power").first, Some(ResetMethod::Power));
+    assert!(good("reboot=no").noreboot);
+    assert!(complaint("reboot=zzz").contains("expected"));
+    assert!(complaint("reboot=efi").contains("EFI"));
 }
 
 #[test]
@@ -298,7 +365,12 @@ fn unknown_and_ignored_options_are_named() {
     );
     assert!(complaint("edd=off").starts_with("parameter \"edd\" has no effect: "));
     assert!(complaint("no-real-mode").starts_with("parameter \"no-real-mode\" has no effect: "));
+    assert!(
+        complaint("ivrs_hpet[0]=0:1.2").starts_with("parameter \"ivrs_hpet[0]\" has no effect")
+    );
     assert!(complaint("dom0=pvh").contains("not supported"));
+    assert!(complaint("dom0=no-pv").contains("not supported"));
+    assert!(good("dom0=pv,no-pvh,verbose").dom0_verbose);
     let (_, warnings) = parse("a=b =c ,");
     assert_eq!(warnings.len(), 3);
 }

@@ -30,6 +30,38 @@ pub enum Warning {
     },
 }
 
+/// The same with the words of the line itself, for whoever cannot allocate.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Complaint<'a> {
+    /// [`Warning::Unknown`].
+    Unknown { name: &'a str },
+    /// [`Warning::Invalid`].
+    Invalid {
+        name: &'a str,
+        value: &'a str,
+        why: &'static str,
+    },
+    /// [`Warning::Ignored`].
+    Ignored { name: &'a str, why: &'static str },
+}
+
+impl From<Complaint<'_>> for Warning {
+    fn from(complaint: Complaint<'_>) -> Self {
+        match complaint {
+            Complaint::Unknown { name } => Warning::Unknown { name: name.into() },
+            Complaint::Invalid { name, value, why } => Warning::Invalid {
+                name: name.into(),
+                value: value.into(),
+                why,
+            },
+            Complaint::Ignored { name, why } => Warning::Ignored {
+                name: name.into(),
+                why,
+            },
+        }
+    }
+}
+
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -13,6 +13,8 @@ use xen_abi::xen::VIRQ_CONSOLE;
 const ROOM: usize = 1024;
 /// Bytes taken from the line at once.
 const BATCH: usize = 256;
+/// Times that the line is served for one interrupt.
+const ROUNDS: usize = 16;
 /// The switch's key has to be typed so often.
 const TIMES: u8 = 3;
 
@@ -113,12 +115,17 @@ impl Input {
 }
 
 impl Console {
-    /// Lets input in: from now on it raises interrupts.
-    pub fn open(&self) {
-        if !machine::console::set_receive_interrupt(true) {
-            self.poll();
+    /// Lets input in, and ends the time in which all output is waited for.
+    pub fn open(&self, hv: &Hypervisor, cpu: &mut Cpu) {
+        if machine::console::port().is_none() {
+            return;
         }
         self.say_where();
+        let interrupts = machine::console::set_interrupts(true);
+        machine::console::start(self.sync);
+        if !interrupts {
+            self.poll(hv, cpu);
+        }
     }
 
     fn say_where(&self) {
@@ -136,15 +143,26 @@ impl Console {
     }
 }
 
-/// The serial line has input.
+/// The serial line has input, or room for output. It asks again only after it was served to the
+/// end, so this goes on until then; but not for ever.
 pub fn input(hv: &Hypervisor, cpu: &mut Cpu) {
+    for _ in 0..ROUNDS {
+        machine::console::pump();
+        take(hv, cpu);
+        if !machine::console::pending() {
+            return;
+        }
+    }
+    // The rest is done at this CPU's next look for work.
+    hv.console.unfinished();
+}
+
+fn take(hv: &Hypervisor, cpu: &mut Cpu) {
     let mut for_domain = false;
     let mut switched = false;
     let mut keys = ArrayVec::<u8, BATCH>::new();
     let mut input = hv.console.input.lock();
-    while !keys.is_full()
-        && let Some(byte) = machine::console::read()
-    {
+    for byte in (0..BATCH).map_while(|_| machine::console::read()) {
         match input.take(byte) {
             Typed::Nothing => {}
             Typed::Domain => for_domain = true,

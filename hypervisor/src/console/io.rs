@@ -1,4 +1,5 @@
-//! The `console_io` hypercall: the control domain's own way to the serial line.
+//! The `console_io` hypercall: the control domain's own way to the serial line. A write that the
+//! line is too slow for is taken up again until it is through.
 
 use crate::cx::Cx;
 use crate::fail::{Fail, HyperResult};
@@ -9,6 +10,8 @@ use xen_abi::xen::{CONSOLEIO_read, CONSOLEIO_write};
 
 /// Bytes copied at once.
 const CHUNK: usize = 128;
+/// Room that the queue must have for more: the hypervisor's own lines have the rest.
+const ROOM: usize = 4096;
 
 /// The `console_io` hypercall. Errors: `EPERM` without privilege; `EFAULT`; `E2BIG` for more
 /// than a result can count; `ENOSYS`.
@@ -27,7 +30,15 @@ fn write(cx: &mut Cx, count: u32, buffer: u64) -> HyperResult {
     let mut chunk = [0u8; CHUNK];
     let mut done = 0u32;
     while done < count {
-        if done != 0 && cx.cpu.work_pending() {
+        // A full queue is not waited for here: whoever else wants the CPU has it meanwhile.
+        let full = machine::console::room() < ROOM && {
+            machine::console::pump();
+            machine::console::room() < ROOM
+        };
+        if full {
+            cx.reschedule();
+        }
+        if full || (done != 0 && cx.cpu.work_pending()) {
             let rest = buffer.wrapping_add(done.into());
             cx.set_args([CONSOLEIO_write.into(), (count - done).into(), rest]);
             return Err(Fail::Restart);

@@ -43,6 +43,12 @@ impl Console {
         }
     }
 
+    /// The whole log, for tests.
+    #[cfg(test)]
+    pub(super) fn fetch_all(&self, into: &mut [u8]) -> usize {
+        self.fetch(self.first(false, 0), into)
+    }
+
     fn forget_before(&self, number: u32) {
         self.out.lock().ring.forget_before(number);
     }

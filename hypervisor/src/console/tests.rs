@@ -163,6 +163,85 @@ fn the_control_domain_writes_and_reads() {
 }
 
 #[test]
+fn a_slow_line_loses_nothing_of_the_control_domains_and_of_our_own() {
+    let (world, dom) = world();
+    world.machine.set_console_room(Some(16));
+    let all = std::vec![b'x'; 4096];
+    dom.data[0].write(0, &all);
+    let mut args = [CONSOLEIO_write.into(), 4096, dom.va(0, 0)];
+    let mut written = 0;
+    let mut restarts = 0;
+    // More than the queue has room for; each restart lets others run and goes on later.
+    while written < 32 {
+        let (result, left, live) = world.on(&dom, 0, 0, |cx| {
+            let result = console_io(cx, args);
+            let regs = cx.regs();
+            (result, [regs.rdi, regs.rsi, regs.rdx], cx.live)
+        });
+        match result {
+            Ok(0) => {
+                written += 1;
+                args = [CONSOLEIO_write.into(), 4096, dom.va(0, 0)];
+            }
+            Err(Fail::Restart) => {
+                assert!(!live);
+                args = left;
+                restarts += 1;
+            }
+            other => panic!("{other:?}"),
+        }
+        turn(world.hv, &mut world.machine.cpu(0));
+    }
+    assert!(restarts > 0);
+    say!(world.hv, "the end");
+    while machine::console::pump() {}
+    let out = world.machine.take_console();
+    assert_eq!(out.matches('x').count(), 32 * 4096);
+    assert!(out.ends_with("(XEN) the end\n"));
+}
+
+#[test]
+fn a_guest_cannot_make_a_slow_line_waited_for() {
+    let (world, dom) = world();
+    world.machine.set_console_room(Some(0));
+    let text = "y".repeat(200);
+    while machine::console::room() >= LINE_ROOM {
+        say!(world.hv, "{text}");
+    }
+    let before = machine::console::room();
+    world.on(&dom, 0, 0, |cx| guest_log!(cx, Warning, "in the log alone"));
+    assert_eq!(machine::console::room(), before);
+    world.machine.set_console_room(None);
+    machine::console::pump();
+    world.on(&dom, 0, 0, |cx| guest_log!(cx, Warning, "shown"));
+    let out = world.machine.take_console();
+    assert!(!out.contains("d0v0 in the log alone"));
+    assert!(out.ends_with("(XEN) 1 lines about guests are in the log alone\n(XEN) d0v0 shown\n"));
+    let mut log = std::vec![0; 1 << 20];
+    let length = world.hv.console.fetch_all(&mut log);
+    let log = String::from_utf8_lossy(&log[..length]);
+    assert!(log.contains("(XEN) d0v0 in the log alone\n"));
+}
+
+#[test]
+fn lines_are_stamped() {
+    let (world, _) = world();
+    let (options, _) = crate::cmdline::parse("console_timestamps=datems");
+    let console = Console::new(&options);
+    console.set_date(1_735_689_600_000_000_000);
+    world.machine.advance(1_500_000_000);
+    console.say(format_args!("one\ntwo"));
+    let out = world.machine.take_console();
+    let mut lines = out.lines();
+    assert!(
+        lines
+            .next()
+            .is_some_and(|line| line.starts_with("(XEN) [2025-01-01 00:00:01.5"))
+    );
+    assert!(lines.next().is_some_and(|line| line.ends_with("] two")));
+}
+
+#[test]
 fn only_the_control_domain_has_the_console() {
     let world = World::new(1);
     let dom = world.domain(3, false, 1);

@@ -3,6 +3,7 @@
 //! No state. Each is a table of one row for each command. A call carries the version of its
 //! interface, which has to be one that is served before anything else of it is looked at.
 
+pub mod bitmap;
 pub mod domctl;
 pub mod sysctl;
 

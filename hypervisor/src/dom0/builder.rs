@@ -9,8 +9,8 @@ use crate::domain::{Domain, Vcpu};
 use crate::fail::Fail;
 use crate::hv::Hypervisor;
 use crate::loader::{self, Image, LoadError, Notes, Placement};
-use crate::log;
 use crate::mem::Tables;
+use crate::{log, say};
 use alloc::sync::Arc;
 use machine::regs::rflags;
 use machine::{Cpu, PageType};
@@ -106,7 +106,23 @@ pub fn build(
         pages,
         vcpus
     );
+    if options.dom0_verbose {
+        say!(hv, "Dom0 kernel's notes: {notes:x?}");
+        say!(hv, "Dom0's memory: {layout:x?}, {max_pages} pages at most");
+    }
+    if command_line.len() >= MAX_GUEST_CMDLINE {
+        log!(
+            hv,
+            Warning,
+            "dom0's command line is cut to {} bytes",
+            MAX_GUEST_CMDLINE - 1
+        );
+    }
     let dom = step("creating dom0", create(hv, vcpus, max_pages))?;
+    for &(first, last) in &options.dom0_ioports_disable {
+        let taken = dom.irqs.permit_ports(first, last, false);
+        step("taking ports from dom0", taken)?;
+    }
     let frames = step(
         "allocating dom0's memory",
         Frames::allocate(hv, &dom, pages),
@@ -157,7 +173,6 @@ fn create(hv: &Hypervisor, vcpus: u32, max_pages: u64) -> Result<Arc<Domain>, Er
     shared.info().set_owner(0);
     hv.mem.set_m2p(shared.mfn(), u64::MAX);
     let dom = Domain::new(0, true, vcpus, max_pages, shared)?;
-    crate::irq::restrict_control_domain(hv, &dom)?;
     for id in 0..vcpus {
         let vcpu = Vcpu::new(&dom, id, id % hv.cpus).ok_or(Errno::ENOMEM)?;
         if let Some(slot) = dom.vcpus.get(id as usize) {

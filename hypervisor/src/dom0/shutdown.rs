@@ -58,6 +58,7 @@ fn reboot_later(hv: &Hypervisor, cpu: &Cpu) -> ! {
     if hv.noreboot {
         machine::power::halt()
     }
+    machine::console::flush();
     let until = cpu.now().saturating_add(READING_TIME);
     while cpu.now() < until {
         machine::relax();

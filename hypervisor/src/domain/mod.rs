@@ -45,6 +45,8 @@ pub struct Domain {
     pub dirty_cpus: AtomicCpuMask,
     /// Its physical memory map, if it was given one.
     pub memory_map: Lock<Vec<xen_abi::memory::reservation::E820Entry>>,
+    /// What its processor looks like.
+    pub policy: crate::cpu_policy::DomainPolicy,
     /// Its event channels.
     pub events: EventState,
     /// Its grant table.
@@ -57,6 +59,8 @@ pub struct Domain {
     pub time_offset: AtomicU64,
     /// The time on CPUs that it is entitled to.
     pub share: Arc<crate::sched::Share>,
+    /// The pool of CPUs that it runs in; see [`crate::sched::Scheduler::pool`].
+    pub cpupool: AtomicU32,
     /// How many want it not to run.
     pub pause_count: AtomicU32,
     /// Whether it was told to go.
@@ -106,12 +110,14 @@ impl Domain {
             pages: DomainPages::new(max_pages),
             dirty_cpus: AtomicCpuMask::new(),
             memory_map: domain_lock(Vec::new()),
+            policy: Default::default(),
             events: EventState::new(max_vcpus)?,
             grants: GrantState::new()?,
             irqs: DomainIrqs::new(privileged)?,
             assists: AtomicU64::new(0),
             time_offset: AtomicU64::new(0),
             share: Arc::new(crate::sched::Share::default()),
+            cpupool: AtomicU32::new(0),
             pause_count: AtomicU32::new(0),
             dying: AtomicBool::new(false),
             shutdown: domain_lock(None),

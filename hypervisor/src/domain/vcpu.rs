@@ -88,8 +88,6 @@ pub struct PvTraps {
     pub syscall32: Callback,
     /// SYSENTER of the guest's 32-bit users.
     pub sysenter: Callback,
-    /// NMI handler.
-    pub nmi: u64,
 }
 
 /// What the CPU that runs a vCPU has for itself.
@@ -114,6 +112,10 @@ pub struct VcpuState {
     pub io_bitmap: u64,
     /// Ports that [`VcpuState::io_bitmap`] covers, from 0; 0 when there is none.
     pub io_bitmap_ports: u32,
+    /// Every component that its XCR0 ever had.
+    pub xcr0_accum: u64,
+    /// Its virtual machine check: what it can do, and what the guest set.
+    pub vmce: xen_abi::hvm::save::HvmVmceVcpu,
     /// CR4 as the guest believes it.
     pub cr4: u64,
     /// Linear address of the LDT as the guest gave it.
@@ -145,13 +147,17 @@ impl VcpuState {
                 syscall: Callback::default(),
                 syscall32: Callback::default(),
                 sysenter: Callback::default(),
-                nmi: 0,
             },
             kernel_sp: 0,
             kernel_ss: 0,
             iopl: 0,
             io_bitmap: 0,
             io_bitmap_ports: 0,
+            xcr0_accum: 0,
+            vmce: xen_abi::hvm::save::HvmVmceVcpu {
+                caps: crate::pv::MC_BANKS.into(),
+                ..Default::default()
+            },
             cr4: 0,
             ldt_base: 0,
             initialised: false,

@@ -129,6 +129,9 @@ pub fn pirq_op(cx: &mut Cx, arg: u64) -> HyperResult {
     let ptr = GuestPtr::<EvtchnBindPirq>::new(arg);
     let mut arg = cx.copy_in(ptr)?;
     let slot = cx.dom.events.pirqs.grow(arg.pirq)?;
+    if !crate::irq::pirq_permitted(cx.dom, arg.pirq) {
+        return Err(Errno::EPERM.into());
+    }
     let mut ports = cx.dom.events.ports.lock();
     if slot.load(Ordering::Relaxed) != 0 {
         return Err(Errno::EEXIST.into());

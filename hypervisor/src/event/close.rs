@@ -166,6 +166,15 @@ pub fn reset_op(cx: &mut Cx, arg: u64) -> HyperResult {
     }
 }
 
+/// `EVTCHNOP_reset_cont`: how Xen continues a reset, which no caller has to do here: a reset
+/// that was interrupted is made again as it is. Errors: `ESRCH`, `EPERM`; `EBUSY`, as there is
+/// nothing to continue.
+pub fn reset_cont_op(cx: &mut Cx, arg: u64) -> HyperResult {
+    let arg: EvtchnReset = cx.copy_in(GuestPtr::new(arg))?;
+    cx.resolve(arg.dom)?;
+    Err(Errno::EBUSY.into())
+}
+
 /// Closes everything of a domain that goes away, whose vCPUs do not run any more. `false`
 /// when it stopped to make room for other work: call again.
 pub fn destroy(hv: &Hypervisor, cpu: &mut Cpu, dom: &Arc<Domain>) -> bool {

@@ -55,6 +55,7 @@ pub fn call(cx: &mut Cx, [cmd, arg]: [u64; 2]) -> HyperResult {
         EVTCHNOP_status => ops::status_op(cx, arg),
         EVTCHNOP_bind_vcpu => ops::bind_vcpu_op(cx, arg),
         EVTCHNOP_reset => close::reset_op(cx, arg),
+        EVTCHNOP_reset_cont => close::reset_cont_op(cx, arg),
         EVTCHNOP_init_control => control::init_control_op(cx, arg),
         EVTCHNOP_expand_array => control::expand_array_op(cx, arg),
         EVTCHNOP_set_priority => control::set_priority_op(cx, arg),

@@ -24,7 +24,9 @@ pub fn cache_flush_op(cx: &mut Cx, list: u64, count: u64) -> HyperResult {
 
 fn flush(cx: &mut Cx, op: &GnttabCacheFlush) -> Result<(), Errno> {
     let (offset, length) = (op.offset as usize, op.length as usize);
-    if offset >= PAGE_SIZE || length > PAGE_SIZE || offset + length > PAGE_SIZE {
+    const KNOWN: u32 = GNTTAB_CACHE_CLEAN | GNTTAB_CACHE_INVAL | GNTTAB_CACHE_SOURCE_GREF;
+    let inside = offset < PAGE_SIZE && offset + length <= PAGE_SIZE;
+    if !inside || op.op & !KNOWN != 0 {
         return Err(Errno::EINVAL);
     }
     if length == 0 || op.op == 0 {
@@ -32,9 +34,6 @@ fn flush(cx: &mut Cx, op: &GnttabCacheFlush) -> Result<(), Errno> {
     }
     if op.op & GNTTAB_CACHE_SOURCE_GREF != 0 {
         return Err(Errno::EOPNOTSUPP);
-    }
-    if op.op & !(GNTTAB_CACHE_CLEAN | GNTTAB_CACHE_INVAL) != 0 {
-        return Err(Errno::EINVAL);
     }
     let page = cx.hv.mem.get_any_page(Mfn::of(op.a)).ok_or(Errno::EPERM)?;
     let owner = page.info().owner();

@@ -25,6 +25,7 @@ fn target(cx: &Cx, dom: DomId) -> Result<Arc<Domain>, i16> {
 /// `GNTTABOP_setup_table`.
 pub fn setup_table_op(cx: &mut Cx, batch: Batch) -> HyperResult {
     batch::one(cx, batch, |cx, op: &mut GnttabSetupTable| {
+        GuestPtr::<u64>::new(op.frame_list).check()?;
         op.status = match setup_table(cx, op.dom, op.nr_frames) {
             Ok(frames) => give_frames(cx, op.frame_list, &frames),
             Err(status) => status,
@@ -65,6 +66,7 @@ fn give_frames(cx: &mut Cx, to: u64, frames: &[u64]) -> i16 {
 /// `GNTTABOP_get_status_frames`.
 pub fn status_frames_op(cx: &mut Cx, batch: Batch) -> HyperResult {
     batch::one(cx, batch, |cx, op: &mut GnttabGetStatusFrames| {
+        GuestPtr::<u64>::new(op.frame_list).check()?;
         let frames = target(cx, op.dom).and_then(|dom| {
             let table = dom.grants.table.lock();
             if table.version != 2 || op.nr_frames > table.status_frames() {

@@ -28,6 +28,7 @@ pub fn call(cx: &mut Cx, args: [u64; 2]) -> HyperResult {
 
 fn serve(cx: &mut Cx, [list, count]: [u64; 2]) -> HyperResult {
     let list = GuestPtr::<MulticallEntry>::new(list);
+    list.check()?;
     for i in 0..count {
         if i > 0 && cx.cpu.work_pending() {
             cx.set_args([list.add(i).addr(), count - i]);

@@ -72,3 +72,9 @@ pub fn cpu_of(dom: &Domain, vcpu: u32) -> u32 {
     dom.vcpu(vcpu)
         .map_or(0, |vcpu| vcpu.sched.cpu.load(Ordering::Relaxed))
 }
+
+/// Whether a domain mapped its number `pirq`, to a line that it may have.
+pub fn pirq_permitted(dom: &Domain, pirq: u32) -> bool {
+    let number = dom.irqs.line_of(pirq);
+    number.is_some_and(|number| dom.irqs.line_allowed(number))
+}

@@ -89,6 +89,17 @@ impl DomainIrqs {
         self.inner.lock().memory.contains(mfn, mfn)
     }
 
+    /// Whether the domain may use all ports from `first` to `last`.
+    pub fn ports_allowed(&self, first: u16, last: u16) -> bool {
+        let (first, last) = (first.into(), last.into());
+        self.inner.lock().ports.contains(first, last)
+    }
+
+    /// Whether the domain may map all machine frames from `first` to `last`.
+    pub fn iomem_range_allowed(&self, first: u64, last: u64) -> bool {
+        self.inner.lock().memory.contains(first, last)
+    }
+
     /// The first run of machine frames, within `first` to `last`, that the domain may not map.
     pub fn iomem_gap(&self, first: u64, last: u64) -> Option<(u64, u64)> {
         self.inner.lock().memory.gap(first, last)
@@ -260,6 +271,8 @@ pub fn restrict_control_domain(hv: &Hypervisor, dom: &Domain) -> Result<(), Errn
     for (port, len) in pm_timer.into_iter().chain(serial) {
         irqs.permit_ports(port, port.saturating_add(len - 1), false)?;
     }
+    // The interval timer's, which drives the clock.
+    irqs.permit_line(0, false)?;
     for io_apic in &hv.platform.io_apics {
         irqs.permit_iomem(io_apic.addr >> 12, io_apic.addr >> 12, false)?;
     }

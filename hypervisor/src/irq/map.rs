@@ -52,7 +52,8 @@ fn map_gsi(cx: &Cx, dom: &Domain, index: i32, pirq: i32) -> Result<u32, Errno> {
     if number >= cx.hv.irqs.gsi_end() {
         return Err(Errno::EINVAL);
     }
-    if !dom.irqs.line_allowed(number) {
+    // Who has a line may give it to others, who then may use it.
+    if !cx.dom.irqs.line_allowed(number) {
         return Err(Errno::EPERM);
     }
     let want = wanted(cx.hv, pirq)?;
@@ -71,6 +72,10 @@ fn map_gsi(cx: &Cx, dom: &Domain, index: i32, pirq: i32) -> Result<u32, Errno> {
         return Err(Errno::EEXIST);
     }
     dom.irqs.set_number(pirq, Number::Line(number))?;
+    if let Err(errno) = dom.irqs.permit_line(number, true) {
+        dom.irqs.set_number(pirq, Number::Free)?;
+        return Err(errno);
+    }
     let mut line = line.lock();
     line.users = line.users.saturating_add(1);
     Ok(pirq)
@@ -85,6 +90,10 @@ fn map_msi(cx: &mut Cx, dom: &Domain, arg: &PhysdevMapPirq) -> Result<u32, Errno
         bus: arg.bus as u8,
         devfn: u8::try_from(arg.devfn).map_err(|_| Errno::EINVAL)?,
     };
+    // A line of its own choice, or none: a message has none before it is mapped.
+    if arg.index != -1 {
+        return Err(Errno::EINVAL);
+    }
     let want = wanted(cx.hv, arg.pirq)?;
     let message = if arg.table_base == 0 {
         Message::msi(cx.hv, cx.cpu, function)?
@@ -166,6 +175,10 @@ pub fn unmap(hv: &Hypervisor, cpu: &mut Cpu, dom: &Arc<Domain>, pirq: u32) -> bo
     // Cannot fail: the number is there.
     let _ = dom.irqs.set_number(pirq, Number::Free);
     dom.irqs.set_needs_eoi(pirq, false);
+    if let Some(number) = number.filter(|_| !dom.privileged) {
+        // As it came with the number, it goes with it; at worst it stays without effect.
+        let _ = dom.irqs.permit_line(number, false);
+    }
     if let Some(line) = number.and_then(|number| hv.irqs.line(number)) {
         let mut line = line.lock();
         line.unbind(hv, cpu, dom.id, pirq);

@@ -13,6 +13,7 @@
 
 mod bind;
 mod deliver;
+mod devices;
 mod domain;
 mod dump;
 mod line;
@@ -26,10 +27,11 @@ mod table;
 mod tests;
 mod vectors;
 
-pub use bind::{destroy, pirq_bound, pirq_moved, pirq_unbound};
+pub use bind::{destroy, pirq_bound, pirq_moved, pirq_permitted, pirq_unbound};
 pub use deliver::{eoi, handle};
-pub use domain::{DomainIrqs, restrict_control_domain};
+pub use domain::{DomainIrqs, Number, restrict_control_domain};
 pub use dump::dump;
+pub use pci::Function;
 pub use physdev::physdev_op;
 pub use ranges::RangeSet;
 pub use table::Irqs;

@@ -1,15 +1,14 @@
 //! The `physdev_op` hypercall.
 
 use super::deliver;
+use super::devices;
 use super::line::Source;
 use super::map;
-use super::pci::{self, Function};
 use super::table;
 use crate::cx::Cx;
 use crate::event::WritablePage;
 use crate::fail::{Fail, HyperResult};
 use crate::guest::GuestPtr;
-use crate::log;
 use machine::ioapic;
 use xen_abi::Errno;
 use xen_abi::physdev::*;
@@ -38,54 +37,20 @@ fn control(cx: &mut Cx, cmd: u32, arg: u64) -> HyperResult {
         PHYSDEVOP_apic_read => apic_read(cx, arg),
         PHYSDEVOP_apic_write => apic_write(cx, arg),
         PHYSDEVOP_alloc_irq_vector => alloc_irq_vector(cx, arg),
-        PHYSDEVOP_manage_pci_add => {
-            let at: PhysdevManagePci = asked(cx, arg)?;
-            added(cx, 0, at.bus, at.devfn)
-        }
-        PHYSDEVOP_manage_pci_add_ext => {
-            let at: PhysdevManagePciExt = asked(cx, arg)?;
-            added(cx, 0, at.bus, at.devfn)
-        }
-        PHYSDEVOP_pci_device_add => {
-            let at: PhysdevPciDeviceAdd = asked(cx, arg)?;
-            added(cx, at.seg, at.bus, at.devfn)
-        }
-        PHYSDEVOP_manage_pci_remove => {
-            let _: PhysdevManagePci = asked(cx, arg)?;
-            Ok(0)
-        }
-        PHYSDEVOP_pci_device_remove => {
-            let _: xen_abi::memory::physmap::PhysdevPciDevice = asked(cx, arg)?;
-            Ok(0)
-        }
-        PHYSDEVOP_restore_msi => {
-            let at: PhysdevRestoreMsi = asked(cx, arg)?;
-            restore(cx, 0, at.bus, at.devfn)
-        }
-        PHYSDEVOP_restore_msi_ext => {
-            let at: xen_abi::memory::physmap::PhysdevPciDevice = asked(cx, arg)?;
-            restore(cx, at.seg, at.bus, at.devfn)
-        }
-        PHYSDEVOP_prepare_msix | PHYSDEVOP_release_msix => {
-            let at: xen_abi::memory::physmap::PhysdevPciDevice = asked(cx, arg)?;
-            let function = function(at.seg, at.bus, at.devfn)?;
-            let found = function.exists(cx.hv, cx.cpu)
-                && function.capability(cx.hv, cx.cpu, pci::MSIX).is_some();
-            if found {
-                Ok(0)
-            } else {
-                Err(Errno::ENODEV.into())
-            }
-        }
+        PHYSDEVOP_manage_pci_add
+        | PHYSDEVOP_manage_pci_add_ext
+        | PHYSDEVOP_pci_device_add
+        | PHYSDEVOP_manage_pci_remove
+        | PHYSDEVOP_pci_device_remove
+        | PHYSDEVOP_restore_msi
+        | PHYSDEVOP_restore_msi_ext
+        | PHYSDEVOP_prepare_msix
+        | PHYSDEVOP_release_msix
+        | PHYSDEVOP_pci_device_reset => devices::call(cx, cmd, arg),
         PHYSDEVOP_pci_mmcfg_reserved => mmcfg_reserved(cx, arg),
         PHYSDEVOP_dbgp_op => {
             // No debug port is in use here, so there is nothing to save from its reset.
             let _: PhysdevDbgpOp = asked(cx, arg)?;
-            Ok(0)
-        }
-        PHYSDEVOP_pci_device_reset => {
-            let at: PciDeviceReset = asked(cx, arg)?;
-            function(at.dev.seg, at.dev.bus, at.dev.devfn)?;
             Ok(0)
         }
         _ => Err(Errno::ENOSYS.into()),
@@ -93,7 +58,10 @@ fn control(cx: &mut Cx, cmd: u32, arg: u64) -> HyperResult {
 }
 
 /// The argument of an operation of the control domain. Errors: `EFAULT`, `EPERM`.
-fn asked<T: zerocopy::FromBytes + zerocopy::IntoBytes>(cx: &mut Cx, arg: u64) -> Result<T, Fail> {
+pub(super) fn asked<T: zerocopy::FromBytes + zerocopy::IntoBytes>(
+    cx: &mut Cx,
+    arg: u64,
+) -> Result<T, Fail> {
     let value = cx.copy_in(GuestPtr::new(arg))?;
     cx.dom.require_privilege()?;
     Ok(value)
@@ -164,7 +132,8 @@ fn set_iopl(cx: &mut Cx, arg: u64) -> HyperResult {
 
 fn set_iobitmap(cx: &mut Cx, arg: u64) -> HyperResult {
     let arg: PhysdevSetIobitmap = cx.copy_in(GuestPtr::new(arg))?;
-    if arg.nr_ports > 65536 {
+    let usable = GuestPtr::<u8>::new(arg.bitmap).check().is_ok();
+    if arg.nr_ports > 65536 || !usable {
         return Err(Errno::EINVAL.into());
     }
     cx.st.io_bitmap = arg.bitmap;
@@ -181,11 +150,12 @@ fn setup_gsi(cx: &mut Cx, arg: u64) -> HyperResult {
         return Ok(0);
     }
     let line = cx.hv.irqs.line(gsi).ok_or(Errno::EINVAL)?;
+    let own = cx.dom.irqs.line_allowed(gsi);
     let mut line = line.lock();
     if !matches!(line.source, Source::Gsi(_)) || ioapic::read_entry(gsi).is_none() {
         return Err(Errno::EINVAL.into());
     }
-    if line.is_bound() || table::is_hosts(gsi) {
+    if line.is_bound() || table::is_hosts(gsi) || !own {
         return Err(Errno::EEXIST.into());
     }
     line.level = arg.triggering != 0;
@@ -223,51 +193,17 @@ fn apic_write(cx: &mut Cx, arg: u64) -> HyperResult {
 fn alloc_irq_vector(cx: &mut Cx, arg: u64) -> HyperResult {
     let ptr = GuestPtr::<PhysdevIrq>::new(arg);
     let mut arg: PhysdevIrq = asked(cx, arg)?;
-    if arg.irq >= cx.hv.irqs.gsi_end() {
-        return Err(Errno::EINVAL.into());
-    }
     arg.vector = arg.irq;
     cx.copy_out(ptr, &arg)?;
     Ok(0)
 }
 
-/// A device's function by its address. Errors: `ENODEV` in a segment that the ports do not
-/// reach.
-fn function(segment: u16, bus: u8, devfn: u8) -> Result<Function, Errno> {
-    if segment == 0 {
-        Ok(Function { bus, devfn })
-    } else {
-        Err(Errno::ENODEV)
-    }
-}
-
-/// The domain tells of a device. Errors: `ENODEV` in a segment that the firmware does not list.
-fn added(cx: &mut Cx, segment: u16, bus: u8, devfn: u8) -> HyperResult {
-    let mut listed = cx.hv.platform.config_spaces.iter();
-    if segment != 0 && !listed.any(|space| space.segment == segment) {
-        return Err(Errno::ENODEV.into());
-    }
-    let (device, function) = (devfn >> 3, devfn & 7);
-    log!(
-        cx.hv,
-        Info,
-        "PCI add device {segment:04x}:{bus:02x}:{device:02x}.{function}"
-    );
-    Ok(0)
-}
-
-fn restore(cx: &mut Cx, segment: u16, bus: u8, devfn: u8) -> HyperResult {
-    let function = function(segment, bus, devfn)?;
-    if !function.exists(cx.hv, cx.cpu) {
-        return Err(Errno::ENODEV.into());
-    }
-    map::restore(cx.hv, cx.cpu, function);
-    Ok(0)
-}
-
-/// Errors: `ENODEV` for an area that MCFG does not list.
+/// Errors: `EINVAL` for flags that there are not; `ENODEV` for an area that MCFG does not list.
 fn mmcfg_reserved(cx: &mut Cx, arg: u64) -> HyperResult {
     let arg: PhysdevPciMmcfgReserved = asked(cx, arg)?;
+    if arg.flags & !XEN_PCI_MMCFG_RESERVED != 0 {
+        return Err(Errno::EINVAL.into());
+    }
     let found = cx.hv.platform.config_spaces.iter().any(|space| {
         space.addr == arg.address
             && space.segment == arg.segment

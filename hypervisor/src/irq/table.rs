@@ -2,6 +2,7 @@
 //!
 //! Lines below [`Irqs::gsi_end`] are the I/O APICs' pins; the others are given to messages.
 
+use super::devices::Devices;
 use super::line::{Line, Source};
 use super::pci::Windows;
 use super::vectors::Vectors;
@@ -30,6 +31,8 @@ pub struct Irqs {
     pub(super) vectors: Vectors,
     /// Held while the PCI configuration address port has a meaning.
     pub(crate) config: Lock<()>,
+    /// What dom0 told of PCI devices.
+    pub(super) devices: Lock<Devices>,
     /// Registers of MSI-X tables.
     pub(super) windows: Lock<Windows>,
 }
@@ -56,6 +59,7 @@ impl Irqs {
             gsi_end,
             vectors: Vectors::new(cpus)?,
             config: Lock::new(locks::PCI, ()),
+            devices: Lock::new(locks::IRQ, Devices::default()),
             windows: Lock::new(locks::IRQ, Windows::default()),
         })
     }

@@ -8,7 +8,7 @@ use crate::guest::GuestPtr;
 use machine::{CpuApi, Mfn, Page, PageType};
 use xen_abi::Errno;
 use xen_abi::mmu::*;
-use xen_abi::xen::{DOMID_FIRST_RESERVED, DOMID_IO, DOMID_SELF, DOMID_XEN};
+use xen_abi::xen::DOMID_SELF;
 
 /// Set in `count` when the call goes on after an interruption.
 const PREEMPTED: u32 = 1 << 31;
@@ -25,6 +25,7 @@ struct Owners {
 /// `EFAULT`, `EPERM` and `ESRCH` for other domains, `ENOSYS` for an unknown command.
 pub fn call(cx: &mut Cx, [updates, count, done, foreign]: [u64; 4]) -> HyperResult {
     let mut count = count as u32;
+    GuestPtr::<MmuUpdate>::new(updates).check()?;
     let done_at = GuestPtr::<u32>::new(done);
     let mut before = 0;
     if count & PREEMPTED != 0 {
@@ -74,13 +75,8 @@ fn owners(cx: &Cx, foreign: u32) -> Result<Owners, Fail> {
         let dom = cx.hv.domain(tables - 1).ok_or(Errno::ESRCH)?;
         owners.tables = dom.owner();
     }
-    if frames != DOMID_SELF && frames != cx.dom.id {
-        cx.dom.require_privilege().map_err(|_| Errno::EPERM)?;
-        owners.frames = match frames {
-            DOMID_IO | DOMID_XEN => frames as u32,
-            _ if frames < DOMID_FIRST_RESERVED => cx.hv.domain(frames).ok_or(Errno::ESRCH)?.owner(),
-            _ => return Err(Errno::ESRCH.into()),
-        };
+    if frames != DOMID_SELF {
+        owners.frames = cx.foreign_owner(frames)?;
     }
     Ok(owners)
 }

@@ -23,8 +23,9 @@ pub fn call(cx: &mut Cx, [ops, count, done, foreign]: [u64; 4]) -> HyperResult {
             before = cx.copy_in(done_at)?;
         }
     }
-    let owner = owner(cx, foreign as u16)?;
     let ops = GuestPtr::<MmuextOp>::new(ops);
+    ops.check()?;
+    let owner = owner(cx, foreign as u16)?;
     let mut made = 0;
     let mut result = Ok(());
     while made < count {
@@ -56,11 +57,10 @@ pub fn call(cx: &mut Cx, [ops, count, done, foreign]: [u64; 4]) -> HyperResult {
 }
 
 fn owner(cx: &Cx, foreign: u16) -> Result<u32, Fail> {
-    if foreign == DOMID_SELF || foreign == cx.dom.id {
+    if foreign == DOMID_SELF {
         return Ok(cx.dom.owner());
     }
-    cx.dom.require_privilege()?;
-    Ok(cx.hv.domain(foreign).ok_or(Errno::ESRCH)?.owner())
+    Ok(cx.foreign_owner(foreign)?)
 }
 
 fn one(cx: &mut Cx, op: &MmuextOp, owner: u32) -> Result<(), Fail> {

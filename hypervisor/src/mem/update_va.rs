@@ -7,6 +7,7 @@ use crate::cx::Cx;
 use crate::fail::{Fail, HyperResult};
 use machine::{Mem, Mfn, PageType};
 use xen_abi::Errno;
+use xen_abi::xen::DOMID_SELF;
 
 /// The level 1 table that maps `va` under `root`, as it was a moment ago.
 #[inline]
@@ -54,6 +55,9 @@ pub fn update(cx: &mut Cx, va: u64, pte: Pte, flags: u64, owner: u32) -> HyperRe
 /// `update_va_mapping_otherdomain`: as [`call`], for an entry that names a frame of domain
 /// `domid`. Errors: `ESRCH`, `EPERM`.
 pub fn other_domain(cx: &mut Cx, [va, val, flags, domid]: [u64; 4]) -> HyperResult {
-    let dom = cx.resolve(domid as u16)?;
-    update(cx, va, Pte(val), flags, dom.owner())
+    let owner = match domid as u16 {
+        DOMID_SELF => cx.dom.owner(),
+        other => cx.foreign_owner(other)?,
+    };
+    update(cx, va, Pte(val), flags, owner)
 }

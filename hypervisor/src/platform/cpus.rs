@@ -3,7 +3,9 @@
 use crate::cx::Cx;
 use crate::fail::HyperResult;
 use crate::guest::GuestPtr;
-use machine::{CpuApi, device};
+use crate::hv::Hypervisor;
+use crate::say;
+use machine::{Cpu, CpuApi, device};
 use xen_abi::Errno;
 use xen_abi::forms::Payload;
 use xen_abi::platform::*;
@@ -12,6 +14,10 @@ const IA32_TSC: u64 = 0x10;
 const MICROCODE_REVISION: u32 = 0x8b;
 const PLATFORM_ID: u32 = 0x17;
 const INTEL: &[u8; 12] = b"GenuineIntel";
+/// APIC and ACPI ids that a CPU to be added may have, as in Xen.
+const MAX_APIC_ID: u32 = 1024;
+/// Proximity domains, as in Xen.
+const MAX_PXM: u32 = 256;
 /// Most entries of one `XENPF_resource_op`, as in Xen.
 const MAX_RESOURCES: u32 = 3;
 
@@ -34,8 +40,8 @@ pub fn info(cx: &mut Cx, op: &mut PlatformOp) -> HyperResult {
 }
 
 /// The vendor's twelve letters.
-fn vendor(cx: &Cx) -> [u8; 12] {
-    let [_, b, c, d] = cx.cpu.cpuid(0, 0);
+fn vendor(cpu: &Cpu) -> [u8; 12] {
+    let [_, b, c, d] = cpu.cpuid(0, 0);
     let mut name = [0; 12];
     for (part, word) in name.chunks_exact_mut(4).zip([b, d, c]) {
         part.copy_from_slice(&word.to_le_bytes());
@@ -43,22 +49,58 @@ fn vendor(cx: &Cx) -> [u8; 12] {
     name
 }
 
+/// Family, model and stepping.
+fn signature(cpu: &Cpu) -> (u32, u32, u32) {
+    let signature = cpu.cpuid(1, 0)[0];
+    let (mut family, mut model) = (signature >> 8 & 0xf, signature >> 4 & 0xf);
+    if family == 0xf || family == 6 {
+        model |= signature >> 12 & 0xf0;
+    }
+    if family == 0xf {
+        family = family.saturating_add(signature >> 20 & 0xff);
+    }
+    (family, model, signature & 0xf)
+}
+
+/// Says what this CPU is: `cpuinfo`.
+pub fn show(hv: &Hypervisor, cpu: &Cpu) {
+    let vendor = vendor(cpu);
+    let (family, model, stepping) = signature(cpu);
+    let mut name = [0u8; 48];
+    if cpu.cpuid(0x8000_0000, 0)[0] >= 0x8000_0004 {
+        let words = (0x8000_0002u32..=0x8000_0004).flat_map(|leaf| cpu.cpuid(leaf, 0));
+        for (part, word) in name.chunks_exact_mut(4).zip(words) {
+            part.copy_from_slice(&word.to_le_bytes());
+        }
+    }
+    // The upper half on Intel's processors, the lower one on others.
+    let revision = cpu.rdmsr(MICROCODE_REVISION).unwrap_or(0);
+    let microcode = if &vendor == INTEL {
+        revision >> 32
+    } else {
+        revision
+    };
+    say!(
+        hv,
+        "CPU {}: {} family {family:#x} model {model:#x} stepping {stepping:#x}, microcode \
+         {microcode:#x}, APIC {:#x}, {}",
+        cpu.id(),
+        vendor.escape_ascii(),
+        device::apic_id(cpu.id()).unwrap_or(u32::MAX),
+        name.split(|byte| *byte == 0)
+            .next()
+            .unwrap_or_default()
+            .trim_ascii()
+            .escape_ascii()
+    );
+}
+
 /// `XENPF_get_cpu_version`. All CPUs are of one kind.
 pub fn version(cx: &mut Cx, op: &mut PlatformOp) -> HyperResult {
     let mut arg: XenpfPcpuVersion = op.arm();
     if arg.xen_cpuid < cx.hv.cpus {
-        let signature = cx.cpu.cpuid(1, 0)[0];
-        let family = signature >> 8 & 0xf;
-        arg.vendor_id = vendor(cx);
-        arg.stepping = signature & 0xf;
-        arg.model = signature >> 4 & 0xf;
-        arg.family = family;
-        if family == 0xf {
-            arg.family = family.saturating_add(signature >> 20 & 0xff);
-        }
-        if family == 0xf || family == 6 {
-            arg.model |= signature >> 12 & 0xf0;
-        }
+        arg.vendor_id = vendor(cx.cpu);
+        (arg.family, arg.model, arg.stepping) = signature(cx.cpu);
     } else {
         (arg.vendor_id, arg.family, arg.model, arg.stepping) = ([0; 12], 0, 0, 0);
     }
@@ -74,7 +116,7 @@ pub fn microcode(cx: &mut Cx, op: &mut PlatformOp) -> HyperResult {
         return Err(Errno::ENOENT.into());
     }
     let value = cx.cpu.rdmsr(MICROCODE_REVISION).unwrap_or(0);
-    let intel = &vendor(cx) == INTEL;
+    let intel = &vendor(cx.cpu) == INTEL;
     arg.signature = cx.cpu.cpuid(1, 0)[0];
     arg.pf = 0;
     arg.revision = value as u32;
@@ -109,9 +151,13 @@ pub fn offline(cx: &mut Cx, op: &PlatformOp) -> HyperResult {
     .into())
 }
 
-/// `XENPF_cpu_hotadd`. Errors: `EEXIST` for a CPU that is there; `EOPNOTSUPP`.
+/// `XENPF_cpu_hotadd`. Errors: `EINVAL` for ids that no machine has; `EEXIST` for a CPU that is
+/// there; `EOPNOTSUPP`.
 pub fn hotadd(cx: &mut Cx, op: &PlatformOp) -> HyperResult {
     let arg: XenpfCpuHotadd = op.arm();
+    if arg.apic_id >= MAX_APIC_ID || arg.acpi_id >= MAX_APIC_ID || arg.pxm >= MAX_PXM {
+        return Err(Errno::EINVAL.into());
+    }
     let known = (0..cx.hv.cpus).any(|cpu| device::apic_id(cpu) == Some(arg.apic_id));
     Err(if known {
         Errno::EEXIST
@@ -122,16 +168,19 @@ pub fn hotadd(cx: &mut Cx, op: &PlatformOp) -> HyperResult {
 }
 
 /// `XENPF_resource_op`: the time stamp counter, which tools read beside others that are not
-/// here. Returns how many entries were served. Errors: `E2BIG`, `ENODEV`, `EFAULT`.
+/// here. Returns how many entries were served. Errors: `EINVAL`, `ENODEV`, `EFAULT`.
 pub fn resource(cx: &mut Cx, op: &PlatformOp) -> HyperResult {
     let arg: XenpfResourceOp = op.arm();
     if arg.nr_entries > MAX_RESOURCES {
-        return Err(Errno::E2BIG.into());
-    }
-    if arg.cpu >= cx.hv.cpus {
-        return Err(Errno::ENODEV.into());
+        return Err(Errno::EINVAL.into());
     }
     let list = GuestPtr::<XenpfResourceEntry>::new(arg.entries);
+    for index in 0..u64::from(arg.nr_entries) {
+        cx.copy_in(list.add(index))?;
+    }
+    if arg.nr_entries != 0 && arg.cpu >= cx.hv.cpus {
+        return Err(Errno::ENODEV.into());
+    }
     for index in 0..u64::from(arg.nr_entries) {
         let mut entry = cx.copy_in(list.add(index))?;
         let refused = if entry.rsvd != 0 || entry.u > XEN_RESOURCE_OP_MSR_WRITE {

@@ -12,6 +12,24 @@ const PHYS_BASE_0: u32 = 0x200;
 const VALID: u64 = 1 << 11;
 const ADDRESS: u64 = 0x000f_ffff_ffff_f000;
 
+/// `XENPF_add_memtype`: guests choose memory types by PAT, and the host's MTRRs stay as the
+/// firmware set them. Errors: `EINVAL` for an empty range or a type that there is not; `ENODEV`.
+pub fn add(op: &PlatformOp) -> HyperResult {
+    let arg: XenpfAddMemtype = op.arm();
+    let known = matches!(arg.r#type, 0 | 1 | 4 | 5 | 6);
+    // Below 1 MiB are the fixed ranges.
+    if known && arg.nr_mfns != 0 && arg.mfn >= 0x100 {
+        Err(Errno::ENODEV.into())
+    } else {
+        Err(Errno::EINVAL.into())
+    }
+}
+
+/// `XENPF_del_memtype`: nothing was added. Errors: `EINVAL`.
+pub fn del(_: &PlatformOp) -> HyperResult {
+    Err(Errno::EINVAL.into())
+}
+
 /// `XENPF_read_memtype`. Errors: `EINVAL` past the last register.
 pub fn read(cx: &mut Cx, op: &mut PlatformOp) -> HyperResult {
     let mut arg: XenpfReadMemtype = op.arm();

@@ -8,10 +8,14 @@ mod efi;
 mod firmware;
 pub mod mca;
 mod memtype;
+mod pit;
 pub mod ports;
 mod power;
 #[cfg(test)]
 mod tests;
+pub mod topology;
+
+pub use cpus::show as show_cpu;
 
 use crate::cx::Cx;
 use crate::fail::HyperResult;
@@ -47,8 +51,8 @@ fn serve(cx: &mut Cx, op: &mut PlatformOp) -> HyperResult {
             set_time(cx, arg.secs, arg.nsecs, arg.system_time)
         }
         XENPF_read_memtype => memtype::read(cx, op),
-        // Guests choose memory types by PAT; the host's MTRRs stay as the firmware set them.
-        XENPF_add_memtype | XENPF_del_memtype => Err(Errno::ENODEV.into()),
+        XENPF_add_memtype => memtype::add(op),
+        XENPF_del_memtype => memtype::del(op),
         XENPF_platform_quirk => {
             let arg: XenpfPlatformQuirk = op.arm();
             match arg.quirk_id {
@@ -58,7 +62,7 @@ fn serve(cx: &mut Cx, op: &mut PlatformOp) -> HyperResult {
         }
         XENPF_firmware_info => firmware::info(cx, op),
         // Run-time services are not entered: EFI's own pages are not mapped.
-        XENPF_efi_runtime_call => Err(Errno::EOPNOTSUPP.into()),
+        XENPF_efi_runtime_call => Err(Errno::ENOSYS.into()),
         XENPF_enter_acpi_sleep => power::sleep(cx, op),
         XENPF_set_processor_pminfo => power::processor_info(cx, op),
         // Only for a dom0 that drives the frequency itself, which Xen calls `dom0-kernel`.
@@ -70,12 +74,28 @@ fn serve(cx: &mut Cx, op: &mut PlatformOp) -> HyperResult {
         XENPF_cpu_online => cpus::online(cx, op),
         XENPF_cpu_offline => cpus::offline(cx, op),
         XENPF_cpu_hotadd => cpus::hotadd(cx, op),
-        XENPF_mem_hotadd => Err(Errno::EOPNOTSUPP.into()),
+        XENPF_mem_hotadd => {
+            let arg: XenpfMemHotadd = op.arm();
+            let some = arg.spfn < arg.epfn;
+            Err(if some {
+                Errno::EOPNOTSUPP
+            } else {
+                Errno::EINVAL
+            }
+            .into())
+        }
         // No loader of microcode is here, as on a processor that Xen has none for.
         XENPF_microcode_update | XENPF_microcode_update2 => Err(Errno::EINVAL.into()),
         XENPF_resource_op => cpus::resource(cx, op),
-        // The list of symbols is empty: its first number is also its end.
-        XENPF_get_symbol => Ok(0),
+        XENPF_get_symbol => {
+            // The list of symbols is empty: its first number is also its end.
+            let arg: XenpfSymdata = op.arm();
+            if arg.symnum == 0 {
+                Ok(0)
+            } else {
+                Err(Errno::ERANGE.into())
+            }
+        }
         XENPF_get_dom0_console => Err(Errno::ENODEV.into()),
         _ => Err(Errno::ENOSYS.into()),
     }

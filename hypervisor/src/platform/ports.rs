@@ -10,6 +10,7 @@ use crate::domain::Domain;
 use crate::guest::GuestPtr;
 use crate::hv::Hypervisor;
 use crate::irq::pci;
+use crate::platform::pit;
 use machine::{Cpu, CpuApi};
 use xen_abi::xen::VMASST_TYPE_architectural_iopl;
 
@@ -64,6 +65,7 @@ pub fn read(hv: &Hypervisor, cpu: &mut Cpu, dom: &Domain, port: u16, bytes: u8) 
             cpu.port_out(CMOS_INDEX, 1, u32::from(dom.irqs.cmos_index() & 0x7f));
             cpu.port_in(CMOS_DATA, 1)
         }
+        (pit::COUNTER | pit::COMMAND | pit::GATE, 1) if dom.privileged => pit::read(cpu, port),
         _ if dom.irqs.port_allowed(port, bytes) => cpu.port_in(port, bytes),
         _ => {
             let mut value = u32::MAX;
@@ -94,6 +96,9 @@ pub fn write(hv: &Hypervisor, cpu: &mut Cpu, dom: &Domain, port: u16, bytes: u8,
             let _held = hv.irqs.config.lock();
             cpu.port_out(CMOS_INDEX, 1, u32::from(dom.irqs.cmos_index() & 0x7f));
             cpu.port_out(CMOS_DATA, 1, value);
+        }
+        (pit::COUNTER | pit::COMMAND | pit::GATE, 1) if dom.privileged => {
+            pit::write(hv, cpu, port, value);
         }
         _ if dom.irqs.port_allowed(port, bytes) => cpu.port_out(port, bytes, value),
         _ => {

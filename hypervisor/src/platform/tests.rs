@@ -114,6 +114,48 @@ fn ports_of_the_host_read_as_ones_and_take_writes() {
 }
 
 #[test]
+fn the_interval_timers_second_channel_is_the_control_domains() {
+    let world = World::new(1);
+    let (dom0, guest) = (world.domain(0, true, 1), world.domain(1, false, 1));
+    for port in [0x40, 0x41, 0x42, 0x43] {
+        world.machine.set_port(port, 0x12);
+    }
+    world.machine.set_port(0x61, 0xac);
+    let mut cpu = world.machine.cpu(0);
+    let ports = [0x40, 0x41, 0x42, 0x43, 0x61];
+    let read = ports.map(|port| ports::read(world.hv, &mut cpu, &dom0.dom, port, 1));
+    assert_eq!(read, [0xff, 0xff, 0x12, 0xff, 0xac]);
+    let read = ports.map(|port| ports::read(world.hv, &mut cpu, &guest.dom, port, 1));
+    assert_eq!(read, [0xff; 5]);
+    assert_eq!(ports::read(world.hv, &mut cpu, &dom0.dom, 0x42, 2), 0xffff);
+    let writes = [
+        (0x40, 1),
+        (0x42, 2),
+        (0x43, 0x30),
+        (0x43, 0x70),
+        (0x43, 0xb0),
+        (0x43, 0xc2),
+        (0x43, 0xee),
+        (0x61, 0xff),
+    ];
+    for dom in [&guest.dom, &dom0.dom] {
+        for (port, value) in writes {
+            ports::write(world.hv, &mut cpu, dom, port, 1, value);
+        }
+    }
+    ports::write(world.hv, &mut cpu, &dom0.dom, 0x42, 2, 0xb0b0);
+    assert_eq!(
+        world.machine.take_port_writes(),
+        [
+            (0x42, 1, 2),
+            (0x43, 1, 0xb0),
+            (0x43, 1, 0xe8),
+            (0x61, 1, 0xaf)
+        ]
+    );
+}
+
+#[test]
 fn configuration_space_is_each_domains_own_address() {
     let world = World::new(1);
     let dom0 = world.domain(0, true, 1);

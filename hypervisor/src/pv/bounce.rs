@@ -12,6 +12,9 @@ use machine::regs::{VECTOR_NONE, rflags};
 use xen_abi::arch_x86::{TI_IF, TrapInfo};
 use xen_abi::shared_info::VCPU_INFO_CR2;
 
+/// The non-maskable interrupt.
+pub const VECTOR_NMI: u8 = 2;
+
 /// Flags that a handler does not start with.
 const CLEARED: u64 = rflags::AC | rflags::VM | rflags::RF | rflags::NT | rflags::TF;
 
@@ -156,15 +159,20 @@ fn deliver_event(cx: &mut Cx) {
 
 #[cold]
 fn deliver_nmi(cx: &mut Cx) {
-    if cx.st.traps.nmi == 0 || cx.st.in_nmi {
+    if cx.st.in_nmi {
         return;
     }
     cx.vcpu.nmi_pending.store(false, Ordering::Relaxed);
+    let trap = trap(cx, VECTOR_NMI);
+    if trap.address == 0 {
+        // Nobody listens: it is lost, as on Xen.
+        return;
+    }
     cx.st.in_nmi = true;
     let handler = Handler {
-        cs: super::GUEST_CS64,
-        address: cx.st.traps.nmi,
-        mask_events: true,
+        cs: trap.cs,
+        address: trap.address,
+        mask_events: trap.flags & TI_IF != 0,
     };
     bounce(cx, handler, None);
 }

@@ -33,7 +33,7 @@ pub fn set_debugreg(cx: &mut Cx, [index, value]: [u64; 2]) -> HyperResult {
             if value >> 32 != 0 {
                 return Err(Errno::EINVAL.into());
             }
-            cx.st.pv.dr6 = value & 0xe00f | DR6_ONES;
+            cx.st.pv.dr6 = checked_dr6(value);
             cx.cpu.set_debug_reg(6, cx.st.pv.dr6);
             Ok(0)
         }
@@ -43,26 +43,38 @@ pub fn set_debugreg(cx: &mut Cx, [index, value]: [u64; 2]) -> HyperResult {
 }
 
 fn set_dr7(cx: &mut Cx, value: u64) -> HyperResult {
-    if value >> 32 != 0 {
-        return Err(Errno::EINVAL.into());
-    }
-    if value & DR7_GD != 0 {
-        return Err(Errno::EPERM.into());
-    }
-    // An I/O breakpoint (type 2) needs CR4.DE, which PV guests do not have; a length of 8 is
-    // allowed in 64-bit mode.
-    let enabled = |i: u32| value >> (2 * i) & 3 != 0;
-    if (0..4).any(|i| enabled(i) && value >> (16 + 4 * i) & 3 == 2) {
-        return Err(Errno::EPERM.into());
-    }
+    let new = checked_dr7(value)?;
     if value & DR7_ENABLES != 0 {
         for (i, addr) in cx.st.pv.debug_addr.into_iter().enumerate() {
             cx.cpu.set_debug_reg(i, addr);
         }
     }
-    cx.st.pv.dr7 = value & !0xd000 | 0x400;
+    cx.st.pv.dr7 = new;
     cx.cpu.set_debug_reg(7, cx.st.pv.dr7);
     Ok(0)
+}
+
+/// DR6 as it may be loaded.
+pub fn checked_dr6(value: u64) -> u64 {
+    value & 0xe00f | DR6_ONES
+}
+
+/// DR7 as it may be loaded. Errors: `EINVAL` beyond 32 bits; `EPERM` for what would trap the
+/// hypervisor itself.
+pub fn checked_dr7(value: u64) -> Result<u64, Errno> {
+    if value >> 32 != 0 {
+        return Err(Errno::EINVAL);
+    }
+    if value & DR7_GD != 0 {
+        return Err(Errno::EPERM);
+    }
+    // An I/O breakpoint (type 2) needs CR4.DE, which PV guests do not have; a length of 8 is
+    // allowed in 64-bit mode.
+    let enabled = |i: u32| value >> (2 * i) & 3 != 0;
+    if (0..4).any(|i| enabled(i) && value >> (16 + 4 * i) & 3 == 2) {
+        return Err(Errno::EPERM);
+    }
+    Ok(value & !0xd000 | 0x400)
 }
 
 /// `get_debugreg`. Errors: `ENODEV` for a register that there is not.

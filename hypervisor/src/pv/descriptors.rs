@@ -15,7 +15,7 @@ use xen_abi::Errno;
 /// Descriptors in a page.
 const PER_PAGE: u32 = 512;
 /// Most descriptors in an LDT.
-const MAX_LDT: u32 = 8192;
+pub const MAX_LDT: u32 = 8192;
 
 const PRESENT: u64 = 1 << 47;
 const DPL: u64 = 3 << 45;
@@ -159,17 +159,8 @@ pub fn set_ldt(cx: &mut Cx, base: u64, entries: u32) -> Result<(), Fail> {
     if entries == 0 && cx.st.pv.ldt_entries == 0 {
         return Ok(());
     }
-    let mut frames = Vec::new();
-    let pages = entries.div_ceil(PER_PAGE);
-    frames
-        .try_reserve_exact(pages as usize)
-        .map_err(|_| Errno::ENOMEM)?;
-    for i in 0..pages as u64 {
-        match ldt_page(cx, base.wrapping_add(i * 4096)) {
-            Some(page) => frames.push(page),
-            None => break,
-        }
-    }
+    let root = cx.st.root.as_ref().map(|root| root.mfn());
+    let frames = take_ldt(&mut cx.tables(), root, base, entries)?;
     cx.cpu.set_ldt(&frames, entries);
     drop_ldt(cx.st);
     cx.st.ldt_base = base;
@@ -178,16 +169,40 @@ pub fn set_ldt(cx: &mut Cx, base: u64, entries: u32) -> Result<(), Fail> {
     Ok(())
 }
 
-fn ldt_page(cx: &mut Cx, va: u64) -> Option<Page> {
-    let root = cx.st.root.as_ref()?.mfn();
-    let mem = cx.hv.mem;
+/// Takes the frames of an LDT of `entries` descriptors (at most [`MAX_LDT`]) at `base` under
+/// `root`, up to the first that cannot be one. Errors: `ENOMEM`; `Restart`.
+pub fn take_ldt(
+    tables: &mut Tables,
+    root: Option<Mfn>,
+    base: u64,
+    entries: u32,
+) -> Result<Vec<Page>, Fail> {
+    let mut frames = Vec::new();
+    let pages = entries.min(MAX_LDT).div_ceil(PER_PAGE);
+    frames
+        .try_reserve_exact(pages as usize)
+        .map_err(|_| Errno::ENOMEM)?;
+    for i in 0..pages as u64 {
+        let page = root.and_then(|root| ldt_page(tables, root, base.wrapping_add(i * 4096)));
+        let Some(page) = page else { break };
+        match tables.get_descriptors(&page) {
+            Ok(()) => frames.push(page),
+            Err(Fail::Restart) => {
+                frames.drain(..).for_each(put_descriptors);
+                return Err(Fail::Restart);
+            }
+            Err(_) => break,
+        }
+    }
+    Ok(frames)
+}
+
+fn ldt_page(tables: &Tables, root: Mfn, va: u64) -> Option<Page> {
+    let mem = tables.hv.mem;
     let l1 = crate::mem::update_va::find_l1(mem, root, va)?;
     let pte = mem.table_entry(l1, PageType::L1, (va >> 12) as usize & 511)?;
     let pte = crate::mem::pte::Pte(pte);
-    let page = pte
-        .present()
-        .then(|| mem.get_page(pte.mfn(), cx.dom.owner()))
-        .flatten()?;
-    cx.tables().get_descriptors(&page).ok()?;
-    Some(page)
+    pte.present()
+        .then(|| mem.get_page(pte.mfn(), tables.dom.owner()))
+        .flatten()
 }

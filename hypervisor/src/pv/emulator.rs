@@ -1,6 +1,7 @@
 //! The calling PV vCPU as the instruction emulator sees it.
 
-use super::{GUEST_CS32, cpuid};
+use super::GUEST_CS32;
+use crate::cpu_policy::guest;
 use crate::cx::Cx;
 use crate::fail::Fail;
 use crate::mem::pte::{Pte, RW};
@@ -199,7 +200,8 @@ impl Cpu for Emulated<'_, '_> {
     }
 }
 
-const CR4_GUEST: u64 = 1 << 2 | 1 << 3 | 1 << 16 | 1 << 18;
+/// Bits of CR4 that a guest has of its own.
+pub const CR4_GUEST: u64 = 1 << 2 | 1 << 3 | 1 << 16 | 1 << 18;
 
 impl Privileged for Emulated<'_, '_> {
     fn is_kernel(&self) -> bool {
@@ -283,7 +285,7 @@ impl Privileged for Emulated<'_, '_> {
     }
 
     fn cpuid(&mut self, leaf: u32, subleaf: u32) -> Result<[u32; 4]> {
-        Ok(cpuid::leaf(self.cx, leaf, subleaf))
+        Ok(guest::cpuid(self.cx, leaf, subleaf))
     }
 
     fn read_tsc(&mut self) -> Result<u64> {
@@ -304,7 +306,9 @@ impl Privileged for Emulated<'_, '_> {
 
     fn write_xcr(&mut self, index: u32, value: u64) -> Result<()> {
         // x87, SSE, AVX and AVX-512; the processor refuses what it does not have.
-        if index == 0 && value & !0xe7 == 0 && self.cx.cpu.set_xcr0(value) {
+        let known = super::xstate::COMPONENTS;
+        if index == 0 && value & !known == 0 && self.cx.cpu.set_xcr0(value) {
+            self.cx.st.xcr0_accum |= value;
             Ok(())
         } else {
             Err(Trap::GP)

@@ -4,7 +4,6 @@
 
 mod bounce;
 pub mod context;
-mod cpuid;
 mod crash;
 pub mod debug;
 pub mod descriptors;
@@ -17,11 +16,13 @@ mod privop;
 mod ptwr;
 mod syscall;
 pub mod traps;
+pub mod xstate;
 
 pub use bounce::{deliver, inject};
 pub use crash::crash;
 pub use exception::{exception, int80, iret_fault};
 pub use mode::{load, save};
+pub use msr::MC_BANKS;
 pub use syscall::{syscall, syscall32};
 
 /// Flat ring 3 code, 64-bit.

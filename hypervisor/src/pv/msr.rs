@@ -31,7 +31,8 @@ const DE_CFG: u32 = 0xc001_1029;
 const MCG_CAP: u32 = 0x179;
 const MCG_STATUS: u32 = 0x17a;
 const MCG_CTL: u32 = 0x17b;
-const MC_BANKS: u32 = 2;
+/// Machine-check banks of a guest.
+pub const MC_BANKS: u32 = 2;
 const MC_FIRST: u32 = 0x400;
 const MC_LAST: u32 = MC_FIRST + 4 * MC_BANKS - 1;
 
@@ -54,7 +55,7 @@ pub fn read(cx: &Cx, msr: u32) -> Option<u64> {
         }
         PAT => cx.cpu.rdmsr(PAT).or(Some(PAT_VALUE)),
         PLATFORM_ID | UCODE_REV | MISC_ENABLE | HWCR | NB_CFG | DE_CFG => cx.cpu.rdmsr(msr),
-        MCG_CAP => Some(MC_BANKS as u64),
+        MCG_CAP => Some(cx.st.vmce.caps),
         MCG_STATUS => Some(0),
         // Of a bank's registers CTL reads as all errors enabled.
         MC_FIRST..=MC_LAST => Some(if msr & 3 == 0 { u64::MAX } else { 0 }),

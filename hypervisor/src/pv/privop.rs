@@ -31,7 +31,7 @@ pub fn forced(cx: &mut Cx) -> bool {
     if let Ok([0x0f, 0xa2]) = cx.cpu.get_guest::<[u8; 2]>(rip.wrapping_add(5)) {
         let r = cx.cpu.regs();
         let (leaf, sub) = (r.rax as u32, r.rcx as u32);
-        let [a, b, c, d] = super::cpuid::leaf(cx, leaf, sub);
+        let [a, b, c, d] = crate::cpu_policy::guest::cpuid(cx, leaf, sub);
         let r = cx.cpu.regs_mut();
         (r.rax, r.rbx, r.rcx, r.rdx) = (a as u64, b as u64, c as u64, d as u64);
         r.rip = rip.wrapping_add(7);

@@ -1,6 +1,7 @@
 //! Calls by which a PV guest says how it wants to be entered.
 #![allow(non_upper_case_globals, reason = "calls are named as in Xen's headers")]
 
+use super::bounce::VECTOR_NMI;
 use super::canonical;
 use crate::cx::Cx;
 use crate::domain::Callback;
@@ -10,7 +11,7 @@ use core::sync::atomic::Ordering;
 use machine::CpuApi;
 use machine::cpu::SegBase;
 use xen_abi::Errno;
-use xen_abi::arch_x86::TrapInfo;
+use xen_abi::arch_x86::{TI_IF, TrapInfo};
 use xen_abi::callback::*;
 use xen_abi::xen::*;
 
@@ -58,17 +59,19 @@ pub fn fpu_taskswitch(cx: &mut Cx, [set]: [u64; 1]) -> HyperResult {
     Ok(0)
 }
 
+/// The assists that this kind of guest has.
+pub const ASSISTS: u64 = 1 << VMASST_TYPE_4gb_segments
+    | 1 << VMASST_TYPE_4gb_segments_notify
+    | 1 << VMASST_TYPE_writable_pagetables
+    | 1 << VMASST_TYPE_pae_extended_cr3
+    | 1 << VMASST_TYPE_architectural_iopl
+    | 1 << VMASST_TYPE_runstate_update_flag
+    | 1 << VMASST_TYPE_m2p_strict;
+
 /// `vm_assist`. Errors: `EINVAL` for one that this kind of guest does not have.
 pub fn vm_assist(cx: &mut Cx, [cmd, kind]: [u64; 2]) -> HyperResult {
-    const VALID: u64 = 1 << VMASST_TYPE_4gb_segments
-        | 1 << VMASST_TYPE_4gb_segments_notify
-        | 1 << VMASST_TYPE_writable_pagetables
-        | 1 << VMASST_TYPE_pae_extended_cr3
-        | 1 << VMASST_TYPE_architectural_iopl
-        | 1 << VMASST_TYPE_runstate_update_flag
-        | 1 << VMASST_TYPE_m2p_strict;
     let kind = kind as u32;
-    if kind >= 64 || VALID >> kind & 1 == 0 {
+    if kind >= 64 || ASSISTS >> kind & 1 == 0 {
         return Err(Errno::EINVAL.into());
     }
     match cmd as u32 {
@@ -98,6 +101,24 @@ pub fn set_segment_base(cx: &mut Cx, [which, base]: [u64; 2]) -> HyperResult {
     }
 }
 
+/// Makes `address` the handler of NMIs: an entry of the trap table like the others, zero for
+/// none.
+fn set_nmi(cx: &mut Cx, address: u64) {
+    let mut entry = TrapInfo::default();
+    if address != 0 {
+        entry = TrapInfo {
+            vector: VECTOR_NMI,
+            flags: TI_IF,
+            cs: super::GUEST_CS64,
+            address,
+            ..entry
+        };
+    }
+    if let Some(slot) = cx.st.traps.table.get_mut(usize::from(VECTOR_NMI)) {
+        *slot = entry;
+    }
+}
+
 /// `nmi_op`. Errors: `EINVAL` on a vCPU other than the first, `ENOSYS`.
 pub fn nmi_op(cx: &mut Cx, [cmd, arg]: [u64; 2]) -> HyperResult {
     match cmd as u32 {
@@ -106,11 +127,11 @@ pub fn nmi_op(cx: &mut Cx, [cmd, arg]: [u64; 2]) -> HyperResult {
             if cx.vcpu.id != 0 || !canonical(callback.handler_address) {
                 return Err(Errno::EINVAL.into());
             }
-            cx.st.traps.nmi = callback.handler_address;
+            set_nmi(cx, callback.handler_address);
             Ok(0)
         }
         XENNMI_unregister_callback => {
-            cx.st.traps.nmi = 0;
+            set_nmi(cx, 0);
             Ok(0)
         }
         _ => Err(Errno::ENOSYS.into()),
@@ -153,7 +174,7 @@ fn register(cx: &mut Cx, reg: &CallbackRegister) -> HyperResult {
             if cx.vcpu.id != 0 {
                 return Err(Errno::EINVAL.into());
             }
-            cx.st.traps.nmi = address;
+            set_nmi(cx, address);
         }
         _ => return Err(Errno::ENOSYS.into()),
     }
@@ -165,12 +186,13 @@ fn unregister(cx: &mut Cx, kind: u32) -> HyperResult {
         t if t == CALLBACKTYPE_event as u32
             || t == CALLBACKTYPE_failsafe as u32
             || t == CALLBACKTYPE_syscall as u32
+            || t == CALLBACKTYPE_syscall32 as u32
             || t == CALLBACKTYPE_sysenter as u32 =>
         {
             Err(Errno::EINVAL.into())
         }
         t if t == CALLBACKTYPE_nmi as u32 => {
-            cx.st.traps.nmi = 0;
+            set_nmi(cx, 0);
             Ok(0)
         }
         _ => Err(Errno::ENOSYS.into()),

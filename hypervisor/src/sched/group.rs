@@ -3,6 +3,7 @@
 use super::Scheduler;
 use super::credit2::Credit2;
 use super::policy::{Policy, Slot, Unit};
+use super::pool::Tunables;
 use super::vcpu::NO_SLOT;
 use crate::domain::{Domain, Vcpu};
 use crate::locks;
@@ -42,14 +43,14 @@ pub(super) struct Group {
 
 impl Group {
     /// CPUs `first` to `first + cpus - 1`. Errors: `ENOMEM`.
-    pub fn new(first: u32, cpus: u32) -> Result<Group, Errno> {
+    pub fn new(first: u32, cpus: u32, tunables: &Arc<Tunables>) -> Result<Group, Errno> {
         let mut runs = Vec::new();
         runs.try_reserve_exact(cpus as usize)
             .map_err(|_| Errno::ENOMEM)?;
         runs.resize_with(cpus as usize, CpuRun::default);
         let mut mask = CpuMask::EMPTY;
         (first..first.saturating_add(cpus)).for_each(|cpu| mask.set(cpu));
-        let policy = Box::new(Credit2::new(first, cpus)?);
+        let policy = Box::new(Credit2::new(first, cpus, tunables.clone())?);
         let queue = RunQueue {
             policy,
             vcpus: Vec::new(),

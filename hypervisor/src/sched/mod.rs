@@ -16,9 +16,11 @@ mod account;
 mod affinity;
 mod credit2;
 mod group;
+mod idle;
 mod ops;
 pub mod policy;
 mod poll;
+mod pool;
 mod share;
 #[cfg(test)]
 mod tests;
@@ -28,11 +30,13 @@ mod vcpu;
 pub use account::Account;
 pub use ops::sched_op;
 pub use poll::{Poll, poll_timed_out, wake_pollers};
+pub use pool::{PoolInfo, Tunables};
 pub use share::{DEFAULT_WEIGHT, Share};
 pub use turn::kicked;
 pub use vcpu::VcpuSched;
 
 use group::Group;
+use idle::IdleTime;
 
 /// CPUs of a group.
 const GROUP: u32 = 16;
@@ -41,6 +45,8 @@ const GROUP: u32 = 16;
 pub struct Scheduler {
     groups: Vec<Group>,
     cpus: u32,
+    tunables: Arc<Tunables>,
+    idle: Vec<IdleTime>,
 }
 
 impl Scheduler {
@@ -50,10 +56,20 @@ impl Scheduler {
         groups
             .try_reserve_exact(cpus.div_ceil(GROUP) as usize)
             .map_err(|_| Errno::ENOMEM)?;
+        let tunables = Arc::new(Tunables::default());
         for first in (0..cpus).step_by(GROUP as usize) {
-            groups.push(Group::new(first, (cpus - first).min(GROUP))?);
+            groups.push(Group::new(first, (cpus - first).min(GROUP), &tunables)?);
         }
-        Ok(Scheduler { groups, cpus })
+        let mut idle = Vec::new();
+        idle.try_reserve_exact(cpus as usize)
+            .map_err(|_| Errno::ENOMEM)?;
+        idle.resize_with(cpus as usize, IdleTime::default);
+        Ok(Scheduler {
+            groups,
+            cpus,
+            tunables,
+            idle,
+        })
     }
 
     /// The group of a CPU.

@@ -116,7 +116,7 @@ fn pin_override(cx: &mut Cx, arg: u64) -> HyperResult {
     if pin.is_some_and(|cpu| cpu >= cx.hv.cpus) {
         return Err(Errno::EINVAL.into());
     }
-    cx.hv.sched.pin_override(cx.cpu, cx.vcpu, pin)?;
+    cx.hv.sched.pin_override(cx.cpu, cx.dom, cx.vcpu, pin)?;
     cx.reschedule();
     Ok(0)
 }

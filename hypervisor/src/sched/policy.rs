@@ -71,6 +71,9 @@ pub trait Policy: Send {
     /// Changes where a unit may run; a CPU that should ask again, if any.
     fn set_affinity(&mut self, slot: Slot, hard: CpuMask, soft: CpuMask, now: u64) -> Option<u32>;
 
+    /// What a unit's domain is entitled to changed; a CPU that should ask again, if any.
+    fn share_changed(&mut self, slot: Slot, now: u64) -> Option<u32>;
+
     /// A unit can run; a CPU that should ask what to do, if any. Nothing changes when it runs
     /// or waits already.
     fn wake(&mut self, slot: Slot, now: u64) -> Option<u32>;

@@ -131,12 +131,12 @@ impl Ring<'_> {
             2 => {
                 let one = CpuMask::one(self.random(hv.cpus.into()) as u32);
                 hv.sched
-                    .set_affinity(cpu, other, &one, &hv.all_cpus())
+                    .set_affinity(cpu, dom, other, &one, &hv.all_cpus())
                     .unwrap();
             }
             3 => {
                 let all = hv.all_cpus();
-                hv.sched.set_affinity(cpu, other, &all, &all).unwrap();
+                hv.sched.set_affinity(cpu, dom, other, &all, &all).unwrap();
             }
             _ => {}
         }

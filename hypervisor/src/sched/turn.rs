@@ -34,6 +34,9 @@ impl Scheduler {
         if let Some(until) = next.until {
             hv.clocks.timers.set_slice_end(cpu, until);
         }
+        if let Some(idle) = self.idle.get(cpu.id() as usize) {
+            idle.enter(next.vcpu.is_none(), now);
+        }
         let vcpu = next.vcpu?;
         if vcpu.sched.poll.active() {
             let dom = vcpu.domain.upgrade()?;

@@ -6,7 +6,7 @@
 use super::{clock, runstate};
 use crate::cx::Cx;
 use crate::domain::{GuestArea, Vcpu};
-use crate::fail::{Fail, HyperResult};
+use crate::fail::HyperResult;
 use crate::guest::GuestPtr;
 use alloc::sync::Arc;
 use core::sync::atomic::{Ordering, fence};
@@ -103,19 +103,10 @@ pub fn register_vcpu_info(cx: &mut Cx, vcpu: &Arc<Vcpu>, arg: u64) -> HyperResul
     Ok(0)
 }
 
-/// Whether a guest may name `len` bytes at `va` at all.
-fn nameable(va: u64, len: usize) -> Result<(), Fail> {
-    if machine::cpu::guest_va_ok(va, len) {
-        Ok(())
-    } else {
-        Err(Errno::EFAULT.into())
-    }
-}
-
 /// `VCPUOP_register_runstate_memory_area`.
 pub fn register_runstate(cx: &mut Cx, vcpu: &Arc<Vcpu>, arg: u64) -> HyperResult {
     let arg: VcpuRegisterRunstateMemoryArea = cx.copy_in(GuestPtr::new(arg))?;
-    nameable(arg.addr, size_of::<VcpuRunstateInfo>())?;
+    GuestPtr::<VcpuRunstateInfo>::new(arg.addr).check()?;
     runstate::register(cx, vcpu, arg.addr);
     Ok(0)
 }
@@ -123,7 +114,7 @@ pub fn register_runstate(cx: &mut Cx, vcpu: &Arc<Vcpu>, arg: u64) -> HyperResult
 /// `VCPUOP_register_vcpu_time_memory_area`.
 pub fn register_time(cx: &mut Cx, vcpu: &Arc<Vcpu>, arg: u64) -> HyperResult {
     let arg: VcpuRegisterTimeMemoryArea = cx.copy_in(GuestPtr::new(arg))?;
-    nameable(arg.addr, size_of::<VcpuTimeInfo>())?;
+    GuestPtr::<VcpuTimeInfo>::new(arg.addr).check()?;
     vcpu.time.time_va.store(arg.addr, Ordering::Relaxed);
     if Arc::ptr_eq(vcpu, cx.vcpu) {
         show_time_copy(cx);

@@ -116,6 +116,8 @@ fn write_wall(wall: Wall, offset: u64, shared: &Page) {
 pub fn set_wallclock(hv: &Hypervisor, seconds: u64, nanos: u32, base: u64) {
     let at_zero = u128::from(seconds) * u128::from(SECOND) + u128::from(nanos);
     let at_zero = at_zero.saturating_sub(u128::from(base));
+    hv.console
+        .set_date(u64::try_from(at_zero).unwrap_or(u64::MAX));
     *hv.clocks.wall.lock() = Wall {
         seconds: (at_zero / u128::from(SECOND)) as u64,
         nanos: (at_zero % u128::from(SECOND)) as u32,

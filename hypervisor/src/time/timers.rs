@@ -87,6 +87,8 @@ pub struct TimerQueue {
     heap: Heap<Arc<Vcpu>>,
     /// When the vCPU that runs has to make room.
     slice_end: u64,
+    /// When the console's line has to be asked.
+    poll: u64,
     /// What the CPU's timer interrupt is armed for. It may be early: an interrupt too many is
     /// cheaper than arming at each change.
     armed: u64,
@@ -97,6 +99,7 @@ impl Default for TimerQueue {
         TimerQueue {
             heap: Heap::default(),
             slice_end: NEVER,
+            poll: NEVER,
             armed: NEVER,
         }
     }
@@ -104,7 +107,7 @@ impl Default for TimerQueue {
 
 impl TimerQueue {
     fn wanted(&self) -> u64 {
-        self.heap.first_due().min(self.slice_end)
+        self.heap.first_due().min(self.slice_end).min(self.poll)
     }
 
     /// Arms the interrupt of this CPU, whose queue this is, if it would come too late.
@@ -258,6 +261,15 @@ impl Timers {
         queue.arm(cpu);
     }
 
+    /// Sets when this CPU asks the console's line.
+    pub fn set_poll(&self, cpu: &mut Cpu, due: u64) {
+        if let Some(queue) = self.queue(cpu.id()) {
+            let mut queue = queue.lock();
+            queue.poll = due;
+            queue.arm(cpu);
+        }
+    }
+
     /// Fires what is due on this CPU and arms its timer for the rest. `struck` says that the
     /// timer's interrupt came.
     pub fn run(&self, hv: &Hypervisor, cpu: &mut Cpu, struck: bool) {
@@ -270,6 +282,11 @@ impl Timers {
             queue.armed = NEVER;
             if queue.slice_end <= now {
                 queue.slice_end = NEVER;
+            }
+            if queue.poll <= now {
+                queue.poll = NEVER;
+                drop(queue);
+                crate::console::poll(hv, cpu);
             }
         }
         // Whatever fires is set again to later than `now`, so this ends.

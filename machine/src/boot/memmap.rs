@@ -126,6 +126,19 @@ impl MemoryMap {
         ram.map(MemoryRange::end).max().unwrap_or(0)
     }
 
+    /// Takes out ordinary memory at and above address `end`, and then from the top down what
+    /// goes beyond `bytes` bytes of it. The map must be a [`MemoryMap::sanitised`] one.
+    pub fn limit(&mut self, end: u64, bytes: u64) {
+        let mut left = bytes;
+        self.ranges.retain(|r| {
+            if r.kind == MemoryKind::Ram {
+                r.len = r.len.min(end.saturating_sub(r.base)).min(left);
+                left -= r.len;
+            }
+            r.len != 0
+        });
+    }
+
     /// The same map sorted, without overlaps, neighbours of a kind joined.
     pub fn sanitised(&self) -> MemoryMap {
         let mut edges: ArrayVec<u64, { 2 * MAX_RANGES }> = ArrayVec::new();
@@ -204,6 +217,35 @@ mod tests {
             (0x8000, 0x10000, Ram),
         ];
         assert_eq!(flat(&m.sanitised())[..], want);
+    }
+
+    #[test]
+    fn limits_cut_ordinary_memory_alone() {
+        use MemoryKind::*;
+        let whole = map(&[
+            (0, 0x4000, Ram),
+            (0x4000, 0x1000, Reserved),
+            (0x5000, 0x3000, Ram),
+            (0x9000, 0x1000, Acpi),
+        ]);
+        let cut = |end, bytes| {
+            let mut m = whole.clone();
+            m.limit(end, bytes);
+            flat(&m)
+        };
+        assert_eq!(cut(u64::MAX, u64::MAX)[..], flat(&whole)[..]);
+        let want = [
+            (0, 0x4000, Ram),
+            (0x4000, 0x5000, Reserved),
+            (0x5000, 0x6000, Ram),
+            (0x9000, 0xa000, Acpi),
+        ];
+        assert_eq!(cut(0x6000, u64::MAX)[..], want);
+        assert_eq!(cut(u64::MAX, 0x5000)[..], want);
+        assert_eq!(
+            cut(0x2000, 0x1000)[..],
+            [(0, 0x1000, Ram), want[1], want[3]]
+        );
     }
 
     #[test]

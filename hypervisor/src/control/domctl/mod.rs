@@ -4,7 +4,16 @@
 //! and add a row. [`Call::target`] is the domain that is named. What the handler left in
 //! `call.op` goes back to the caller when it set `call.changed`, also when it fails or restarts.
 
+mod context;
+mod extended;
+mod pageframe;
+mod permission;
+mod placement;
+mod scheduler;
+#[cfg(test)]
+mod tests;
 mod unsupported;
+mod vcpu;
 
 use crate::cx::Cx;
 use crate::domain::Domain;
@@ -52,7 +61,45 @@ macro_rules! commands {
     };
 }
 
-commands! {}
+// The rows stand by what they are about.
+commands! {
+    // What there is not.
+    89 set_llc_colors     unsupported::set_llc_colors;
+
+    // Scheduling and placement.
+    9  setvcpuaffinity    placement::set_affinity;
+    14 getvcpuinfo        placement::vcpu_info;
+    16 scheduler_op       scheduler::call;
+    25 getvcpuaffinity    placement::affinity;
+    68 setnodeaffinity    placement::set_node_affinity;
+    69 getnodeaffinity    placement::node_affinity;
+
+    // What the processor looks like; its clock.
+    82 get_cpu_policy       crate::cpu_policy::control::get_policy;
+    83 set_cpu_policy       crate::cpu_policy::control::set_policy;
+    // vCPUs: their state.
+    10 shadow_op              unsupported::shadow_op;
+    12 setvcpucontext         context::set;
+    13 getvcpucontext         context::get;
+    42 set_ext_vcpucontext    extended::set;
+    43 get_ext_vcpucontext    extended::get;
+    61 getpageframeinfo3      pageframe::info;
+    62 setvcpuextstate        extended::set_xstate;
+    63 getvcpuextstate        extended::get_xstate;
+    72 get_vcpu_msrs          extended::get_msrs;
+    73 set_vcpu_msrs          extended::set_msrs;
+    85 get_paging_mempool_size unsupported::paging_mempool;
+    86 set_paging_mempool_size unsupported::paging_mempool;
+    // Devices.
+    19 irq_permission         permission::irq;
+    20 iomem_permission       permission::iomem;
+    21 ioport_permission      permission::ioport;
+    38 bind_pt_irq            unsupported::pt_irq;
+    39 memory_mapping         permission::memory_mapping;
+    40 ioport_mapping         unsupported::ioport_mapping;
+    48 unbind_pt_irq          unsupported::pt_irq;
+    88 gsi_permission         permission::gsi;
+}
 
 /// The hypercall. Errors: `EFAULT`; `EACCES` for another version of the interface; `EPERM`
 /// without privilege; `ENOSYS`; the command's own.

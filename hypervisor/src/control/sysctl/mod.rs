@@ -4,7 +4,13 @@
 //! and add a row. What the handler left in `call.op` goes back to the caller when it set
 //! `call.changed`, also when it fails or restarts.
 
+mod absent;
+mod cpupool;
+mod cpus;
 mod debug;
+mod scheduling;
+#[cfg(test)]
+mod tests;
 
 use crate::cx::Cx;
 use crate::fail::HyperResult;
@@ -52,8 +58,25 @@ commands! {
     // Domains and memory.
 
     // CPUs, where they are, scheduling.
+    4  sched_id           scheduling::id;
+    8  getcpuinfo         cpus::idle_times;
+    10 get_pmstat         absent::pmstat;
+    11 cpu_hotplug        cpus::hotplug;
+    12 pm_op              absent::pm_op;
+    16 cputopoinfo        cpus::topology;
+    17 numainfo           cpus::nodes;
+    18 cpupool_op         cpupool::call;
+    19 scheduler_op       scheduling::settings;
+    20 coverage_op        absent::not_built;
+    21 psr_cmt_op         absent::psr;
+    22 pcitopoinfo        cpus::device_nodes;
+    23 psr_alloc          absent::psr;
+    27 livepatch_op       absent::not_built;
 
     // What the processor looks like.
+    25 get_cpu_levelling_caps crate::cpu_policy::control::levelling_caps;
+    26 get_cpu_featureset   crate::cpu_policy::control::featureset;
+    29 get_cpu_policy       crate::cpu_policy::control::system_policy;
 }
 
 /// The hypercall. Errors: `EFAULT`; `EACCES` for another version of the interface; `EPERM`

@@ -161,8 +161,8 @@ fn physical_interrupts() {
             pirq: 20,
             ..Default::default()
         };
-        // Refused by whoever routes interrupts: the port is free again.
-        assert_eq!(op(cx, EVTCHNOP_bind_pirq, &mut arg), fails(Errno::EINVAL));
+        // Not mapped.
+        assert_eq!(op(cx, EVTCHNOP_bind_pirq, &mut arg), fails(Errno::EPERM));
         let mut map = PhysdevMapPirq {
             domid: DOMID_SELF,
             r#type: MAP_PIRQ_TYPE_GSI,

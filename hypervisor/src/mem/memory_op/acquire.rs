@@ -33,6 +33,11 @@ fn size(dom: &Domain, kind: u16, id: u32) -> u32 {
 /// caller's own.
 pub fn acquire_resource(cx: &mut Cx, call: Call) -> HyperResult {
     let wish: MemAcquireResource = cx.copy_in(GuestPtr::new(call.arg))?;
+    let end = wish
+        .frame
+        .checked_add(wish.nr_frames.into())
+        .filter(|&end| u32::try_from(end).is_ok())
+        .ok_or(Errno::EINVAL)?;
     if wish.pad != 0 {
         return Err(Errno::EINVAL.into());
     }
@@ -51,10 +56,6 @@ pub fn acquire_resource(cx: &mut Cx, call: Call) -> HyperResult {
         cx.copy_out(GuestPtr::new(call.arg.wrapping_add(at)), &most)?;
         return Ok(0);
     }
-    let end = wish
-        .frame
-        .checked_add(wish.nr_frames.into())
-        .ok_or(Errno::EINVAL)?;
     if end > most.into() || call.done > wish.nr_frames.into() {
         return Err(Errno::EINVAL.into());
     }

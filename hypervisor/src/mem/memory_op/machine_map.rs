@@ -54,8 +54,16 @@ pub fn machine_memory_map(cx: &mut Cx, call: Call) -> HyperResult {
     cx.dom.require_privilege()?;
     let at = GuestPtr::<MemoryMap>::new(call.arg);
     let mut map = cx.copy_in(at)?;
+    let buffer = GuestPtr::<E820Entry>::new(map.buffer);
+    if !buffer.is_null() {
+        // Sooner than by the entries that are written: they must all have a place.
+        if map.nr_entries as usize <= cx.hv.boot.memory.ranges().len() {
+            return Err(Errno::EINVAL.into());
+        }
+        buffer.check()?;
+    }
     let mut out = Writer {
-        buffer: GuestPtr::new(map.buffer),
+        buffer,
         room: map.nr_entries,
         count: 0,
     };
@@ -78,6 +86,7 @@ pub fn machine_memory_map(cx: &mut Cx, call: Call) -> HyperResult {
 pub fn reserved_device_memory_map(cx: &mut Cx, call: Call) -> HyperResult {
     let at = GuestPtr::<ReservedDeviceMemoryMap>::new(call.arg);
     let mut map = cx.copy_in(at)?;
+    GuestPtr::<u8>::new(map.buffer).check()?;
     if map.flags & !XENMEM_RDM_ALL != 0 {
         return Err(Errno::EINVAL.into());
     }

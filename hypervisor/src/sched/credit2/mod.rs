@@ -20,17 +20,22 @@ mod queue;
 mod tests;
 mod turn;
 
+use super::Tunables;
 use super::policy::{Choice, Leaves, Policy, Slot, Unit};
 use crate::time::NEVER;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::sync::atomic::Ordering;
 use machine::CpuMask;
 use queue::Waiting;
 use xen_abi::Errno;
 
-/// A unit that began to run goes on for so long at least, nanoseconds.
+/// A unit that began to run goes on for so long at least, nanoseconds, unless set otherwise.
 pub const RATE_LIMIT: u64 = 1_000_000;
 /// And at most so long, when others wait.
 pub const LONGEST: u64 = 10_000_000;
+/// A turn is not planned to be shorter than this, however low the rate limit.
+const SHORTEST: u64 = 100_000;
 /// How much further along than the next a unit may get in a turn, weighted nanoseconds.
 const GRAIN: u64 = 4_000_000;
 /// How far before the level a unit that wakes begins.
@@ -91,6 +96,7 @@ const IDLE_TURN: CpuTurn = CpuTurn {
 /// The policy of a group of CPUs.
 pub struct Credit2 {
     first_cpu: u32,
+    tunables: Arc<Tunables>,
     cpus: Vec<CpuTurn>,
     group: CpuMask,
     /// CPUs with nothing to do that have not been told to ask.
@@ -103,7 +109,7 @@ pub struct Credit2 {
 
 impl Credit2 {
     /// For `cpus` CPUs from `first_cpu` on. Errors: `ENOMEM`.
-    pub fn new(first_cpu: u32, cpus: u32) -> Result<Credit2, Errno> {
+    pub fn new(first_cpu: u32, cpus: u32, tunables: Arc<Tunables>) -> Result<Credit2, Errno> {
         let mut turns = Vec::new();
         turns
             .try_reserve_exact(cpus as usize)
@@ -113,6 +119,7 @@ impl Credit2 {
         (first_cpu..first_cpu.saturating_add(cpus)).for_each(|cpu| group.set(cpu));
         Ok(Credit2 {
             first_cpu,
+            tunables,
             cpus: turns,
             group,
             idle: CpuMask::EMPTY,
@@ -121,6 +128,11 @@ impl Credit2 {
             parked: Vec::new(),
             level: 0,
         })
+    }
+
+    /// A unit that began to run goes on for so long at least, nanoseconds.
+    fn rate_limit(&self) -> u64 {
+        self.tunables.rate_limit_ns.load(Ordering::Relaxed)
     }
 
     fn entry(&self, slot: Slot) -> Option<&Entry> {
@@ -241,6 +253,26 @@ impl Policy for Credit2 {
             }
             State::Waiting => self.place(slot, now),
             State::Asleep | State::Parked => None,
+        }
+    }
+
+    fn share_changed(&mut self, slot: Slot, now: u64) -> Option<u32> {
+        let entry = self.entry(slot)?;
+        match entry.state {
+            State::Running => {
+                let cpu = entry.unit.cpu;
+                self.turn_mut(cpu)?.end = 0;
+                Some(cpu)
+            }
+            State::Parked => {
+                self.parked.retain(|&parked| parked != slot);
+                if self.put_waiting(slot, now) {
+                    self.place(slot, now)
+                } else {
+                    self.watch_fill(slot)
+                }
+            }
+            State::Waiting | State::Asleep => None,
         }
     }
 

@@ -68,7 +68,7 @@ struct World {
 impl World {
     fn new(cpus: u32, seed: u64) -> World {
         let mut world = World {
-            policy: Credit2::new(0, cpus).unwrap(),
+            policy: Credit2::new(0, cpus, Arc::default()).unwrap(),
             now: 5 * SECOND,
             guests: Vec::new(),
             cpus: alloc::vec![(None, NEVER); cpus as usize],

@@ -93,10 +93,11 @@ impl Credit2 {
             ahead if ahead > PREEMPT => 0,
             _ => self.allowance(unit, vtime, PREEMPT),
         };
+        let rate_limit = self.rate_limit();
         let turn = self.turn_mut(cpu)?;
         let end = now
             .saturating_add(allowance)
-            .max(turn.since.saturating_add(RATE_LIMIT));
+            .max(turn.since.saturating_add(rate_limit));
         if turn.end <= end {
             return None;
         }
@@ -107,10 +108,15 @@ impl Credit2 {
     /// How long `slot` may run, to end up `grain` further along than the next that waits.
     fn allowance(&self, slot: Slot, next: u64, grain: u64) -> u64 {
         let Some(entry) = self.entry(slot) else {
-            return RATE_LIMIT;
+            return SHORTEST;
         };
+        let shortest = self.rate_limit().max(SHORTEST);
         let lead = next.saturating_add(grain).saturating_sub(entry.vtime);
-        entry.unit.share.unweighted(lead).clamp(RATE_LIMIT, LONGEST)
+        entry
+            .unit
+            .share
+            .unweighted(lead)
+            .clamp(shortest, LONGEST.max(shortest))
     }
 
     /// A unit was parked: makes sure that some CPU asks when its budget is filled up. A CPU

@@ -3,6 +3,7 @@
 use super::ioapic::RouteEntry;
 use super::rtc;
 use super::std::collections::{BTreeMap, VecDeque};
+use crate::txqueue::TxQueue;
 use alloc::vec::Vec;
 
 /// The tables. A port that is not in its table reads as all ones and takes writes; a register
@@ -19,6 +20,9 @@ pub(super) struct Devices {
     /// Memory-mapped registers by machine address.
     pub registers: BTreeMap<u64, u32>,
     pub console_out: Vec<u8>,
+    pub console_queue: TxQueue,
+    /// Bytes that the line takes at a time; `None` for all.
+    pub console_room: Option<usize>,
     pub console_in: VecDeque<u8>,
     /// Seconds since 1970 when the machine's clock stood at zero.
     pub rtc_at_boot: u64,
@@ -33,7 +37,7 @@ impl Devices {
         let mut cpuid = BTreeMap::new();
         // A plain 64-bit processor: "GenuineIntel", family 6, with XSAVE, SMEP, SMAP, FSGSBASE.
         cpuid.insert((0, 0), [0xd, 0x756e_6547, 0x6c65_746e, 0x4965_6e69]);
-        cpuid.insert((1, 0), [0x0006_0fb1, 0x0001_0800, 0x8e98_2201, 0x078b_fbfd]);
+        cpuid.insert((1, 0), [0x0006_0fb1, 0x0001_0800, 0x9e98_2201, 0x078b_fbfd]);
         cpuid.insert((7, 0), [0, 0x0018_0081, 0, 0]);
         cpuid.insert((0xd, 0), [7, 832, 832, 0]);
         cpuid.insert((0xd, 2), [256, 576, 0, 0]);
@@ -55,6 +59,8 @@ impl Devices {
             routes: BTreeMap::new(),
             registers: BTreeMap::new(),
             console_out: Vec::new(),
+            console_queue: TxQueue::new(),
+            console_room: None,
             console_in: VecDeque::new(),
             rtc_at_boot: rtc::START,
         }

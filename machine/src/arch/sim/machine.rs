@@ -168,6 +168,11 @@ impl SimMachine {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
+    /// Makes the console's line take `room` bytes at each pump; `None` for all at once.
+    pub fn set_console_room(&self, room: Option<usize>) {
+        lock(&self.0.devices).console_room = room;
+    }
+
     /// Types at the console. [`SimMachine::raise`] with `CONSOLE_VECTOR` is its interrupt.
     pub fn type_at_console(&self, text: &str) {
         lock(&self.0.devices).console_in.extend(text.bytes());

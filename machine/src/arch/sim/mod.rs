@@ -49,5 +49,10 @@ pub use sched::{point, random, relax};
 pub use tlb::TlbCounts;
 pub use walk::PageFault;
 
+/// Nanoseconds since the thread's current machine was booted.
+pub fn now_ns() -> u64 {
+    mem::current().map_or(0, |machine| machine.now())
+}
+
 #[cfg(test)]
 mod tests;

@@ -47,6 +47,3 @@ pub fn reboot() -> ! {
 pub fn halt() -> ! {
     panic_any(PowerEvent::Halt)
 }
-
-/// Nothing: a failure here is a failed test.
-pub fn set_crash_reboot(_on: bool) {}

@@ -11,6 +11,7 @@ use super::mmio::Mmio;
 use super::{clock, features};
 use crate::cpumask::MAX_CPUS;
 use crate::platform::Platform;
+use crate::settings::Settings;
 
 const ID: u32 = 0x20;
 const VERSION: u32 = 0x30;
@@ -66,12 +67,13 @@ fn write(register: u32, value: u32) {
 }
 
 /// Chooses the mode. `None` when the registers cannot be mapped. Boot CPU, once.
-pub fn init_boot(platform: &Platform) -> Option<()> {
+pub fn init_boot(platform: &Platform, settings: &Settings) -> Option<()> {
     let f = features::get();
     let on = io::rdmsr(msr::APIC_BASE) & 1 << 10 != 0;
     let large = platform.cpus.iter().any(|c| c.apic_id > 254);
     // Without a reason xAPIC is kept: some firmware turns x2APIC off knowing why.
-    X2APIC.store(f.x2apic && (on || large || f.hypervisor), Relaxed);
+    let chosen = settings.x2apic.unwrap_or(f.hypervisor);
+    X2APIC.store(f.x2apic && (on || large || chosen), Relaxed);
     DEADLINE.store(f.tsc_deadline, Relaxed);
     if !X2APIC.load(Relaxed) {
         let from_msr = io::rdmsr(msr::APIC_BASE) & 0x000f_ffff_ffff_f000;

@@ -9,6 +9,7 @@ use core::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering::Relaxed};
 use super::reference::Reference;
 use super::{io, reference};
 use crate::platform::Platform;
+use crate::settings::ReferenceClock;
 
 static START: AtomicU64 = AtomicU64::new(0);
 static MUL: AtomicU32 = AtomicU32::new(0x8000_0000);
@@ -80,9 +81,17 @@ fn scale(khz: u64) -> (u32, i32) {
     (mul as u32, shift)
 }
 
-/// Finds the TSC's frequency and starts the clock. Returns where the frequency is from.
-pub fn init(platform: &Platform) -> &'static str {
-    let (khz, source) = stated().map_or_else(|| measured(platform), |khz| (khz, "CPUID"));
+/// Finds the TSC's frequency and starts the clock. Returns where the frequency is from. With
+/// `wanted` it is measured by that one, if the machine has it.
+pub fn init(platform: &Platform, wanted: Option<ReferenceClock>) -> &'static str {
+    let stated = stated().map(|khz| (khz, "CPUID"));
+    let (khz, source) = match wanted {
+        Some(clock) => measured(platform, |reference| reference.kind() == clock),
+        None => stated,
+    }
+    .or_else(|| measured(platform, |_| true))
+    .or(stated)
+    .unwrap_or((2_000_000, "a guess"));
     let (mul, shift) = scale(khz);
     MUL.store(mul, Relaxed);
     SHIFT.store(shift, Relaxed);
@@ -113,14 +122,16 @@ fn stated() -> Option<u64> {
     (khz > 1000).then_some(u64::from(khz))
 }
 
-/// The frequency measured against the best reference there is.
-fn measured(platform: &Platform) -> (u64, &'static str) {
-    for reference in reference::all(platform) {
-        if let Some(khz) = measure(&reference).filter(|khz| (1_000..=100_000_000).contains(khz)) {
-            return (khz, reference.name());
-        }
-    }
-    (2_000_000, "a guess")
+/// The frequency measured against the best reference that there is of those that are `wanted`.
+fn measured(
+    platform: &Platform,
+    wanted: impl Fn(&Reference) -> bool,
+) -> Option<(u64, &'static str)> {
+    reference::all(platform)
+        .iter()
+        .filter(|reference| wanted(reference))
+        .filter_map(|reference| Some((measure(reference)?, reference.name())))
+        .find(|(khz, _)| (1_000..=100_000_000).contains(khz))
 }
 
 fn measure(reference: &Reference) -> Option<u64> {

@@ -4,6 +4,7 @@
 //! be alike, as on every machine that one kernel runs on.
 
 use super::io::{self, cpuid, cpuid_max, msr};
+use crate::settings::Settings;
 use spin::Once;
 
 /// Features that the machine crate itself acts on.
@@ -43,9 +44,9 @@ const CR4_XSAVE: u64 = 1 << 18;
 const CR4_SMEP: u64 = 1 << 20;
 const CR4_SMAP: u64 = 1 << 21;
 
-/// Reads CPUID. Boot CPU, first of all.
-pub fn detect() -> Features {
-    *FEATURES.call_once(|| {
+/// Reads CPUID, and leaves out what `settings` do without. Boot CPU, first of all.
+pub fn detect(settings: &Settings) {
+    FEATURES.call_once(|| {
         let (_, ebx0, _, _) = cpuid(0, 0);
         let (_, _, ecx1, _) = cpuid(1, 0);
         let (_, ebx7, _, _) = cpuid_max(7, 0);
@@ -53,22 +54,22 @@ pub fn detect() -> Features {
         let (_, _, _, edx87) = cpuid_max(0x8000_0007, 0);
         let (eax88, ..) = cpuid_max(0x8000_0008, 0);
         Features {
-            smep: ebx7 & 1 << 7 != 0,
-            smap: ebx7 & 1 << 20 != 0,
+            smep: settings.smep && ebx7 & 1 << 7 != 0,
+            smap: settings.smap && ebx7 & 1 << 20 != 0,
             fsgsbase: ebx7 & 1 << 0 != 0,
             pcid: ecx1 & 1 << 17 != 0,
             invpcid: ebx7 & 1 << 10 != 0,
             xsave: ecx1 & 1 << 26 != 0,
             gigabyte_pages: edx81 & 1 << 26 != 0,
             x2apic: ecx1 & 1 << 21 != 0,
-            tsc_deadline: ecx1 & 1 << 24 != 0,
+            tsc_deadline: settings.tsc_deadline && ecx1 & 1 << 24 != 0,
             invariant_tsc: edx87 & 1 << 8 != 0,
             hypervisor: ecx1 & 1 << 31 != 0,
             // "Auth" and "Hygo".
             amd: ebx0 == 0x6874_7541 || ebx0 == 0x6f67_7948,
             physical_bits: if eax88 & 0xff == 0 { 36 } else { eax88 & 0xff },
         }
-    })
+    });
 }
 
 /// The features; all absent before [`detect`].

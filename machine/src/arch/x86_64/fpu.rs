@@ -65,37 +65,78 @@ impl Fpu {
                 asm!("fxsave64 [{}]", in(reg) p, options(nostack));
             }
         }
-    }
-
-    /// Brings this state into the processor.
-    pub(super) fn restore(&self, has_xsave: bool) {
-        let p = self.image.as_ptr();
-        // SAFETY: the image was written by `save` or checked by the policy; a malformed one
-        // faults, which the exception table turns into leaving the state as it is.
-        unsafe {
-            asm!("clts", options(nomem, nostack));
-            if has_xsave {
-                xsetbv(self.xcr0);
-                asm!(
-                    "2: xrstor64 [{p}]",
-                    "3:",
-                    ".pushsection .ex_table, \"a\"",
-                    ".balign 8",
-                    ".quad 2b, 3b",
-                    ".popsection",
-                    p = in(reg) p, in("eax") u32::MAX, in("edx") u32::MAX, options(nostack));
-            } else {
-                asm!(
-                    "2: fxrstor64 [{p}]",
-                    "3:",
-                    ".pushsection .ex_table, \"a\"",
-                    ".balign 8",
-                    ".quad 2b, 3b",
-                    ".popsection",
-                    p = in(reg) p, options(nostack));
-            }
+        // XSAVE leaves the header's bits of components that XCR0 lacks, and XRSTOR refuses them.
+        let xcr0 = self.xcr0;
+        if let Some(word) = self
+            .bytes_mut()
+            .get_mut(512..)
+            .and_then(|at| at.first_chunk_mut())
+        {
+            *word = (u64::from_le_bytes(*word) & xcr0).to_le_bytes();
         }
     }
+
+    /// Brings this state into the processor; the state after reset when it is malformed.
+    pub(super) fn restore(&self, has_xsave: bool) {
+        // SAFETY: clears a flag that the hypervisor owns.
+        unsafe { asm!("clts", options(nomem, nostack)) };
+        if has_xsave {
+            xsetbv(self.xcr0);
+        }
+        if !load(self.image.as_ptr(), has_xsave) {
+            // What another guest left in the registers must not stay there.
+            load(CLEAN.0.as_ptr(), has_xsave);
+        }
+    }
+}
+
+/// An image of the state after reset: all components but MXCSR are marked as such.
+#[repr(align(64))]
+struct Clean([u8; BYTES]);
+
+static CLEAN: Clean = {
+    let mut image = [0; BYTES];
+    let fcw = 0x37fu16.to_le_bytes();
+    let mxcsr = 0x1f80u32.to_le_bytes();
+    (image[0], image[1]) = (fcw[0], fcw[1]);
+    (image[24], image[25]) = (mxcsr[0], mxcsr[1]);
+    Clean(image)
+};
+
+/// Loads an image of [`BYTES`] bytes, 64-byte aligned. `false` when the processor refuses it.
+fn load(image: *const u8, has_xsave: bool) -> bool {
+    let ok: u32;
+    // SAFETY: only the guest's FPU registers change; a malformed image faults, which the
+    // exception table turns into `false`.
+    unsafe {
+        if has_xsave {
+            asm!(
+                "2: xrstor64 [{p}]",
+                "mov {ok:e}, 1",
+                "jmp 4f",
+                "3: xor {ok:e}, {ok:e}",
+                "4:",
+                ".pushsection .ex_table, \"a\"",
+                ".balign 8",
+                ".quad 2b, 3b",
+                ".popsection",
+                p = in(reg) image, ok = out(reg) ok,
+                in("eax") u32::MAX, in("edx") u32::MAX, options(nostack));
+        } else {
+            asm!(
+                "2: fxrstor64 [{p}]",
+                "mov {ok:e}, 1",
+                "jmp 4f",
+                "3: xor {ok:e}, {ok:e}",
+                "4:",
+                ".pushsection .ex_table, \"a\"",
+                ".balign 8",
+                ".quad 2b, 3b",
+                ".popsection",
+                p = in(reg) image, ok = out(reg) ok, options(nostack));
+        }
+    }
+    ok != 0
 }
 
 impl Drop for Fpu {

@@ -32,6 +32,7 @@ pub mod mem;
 mod mitigate;
 mod usercopy;
 
+pub use clock::now as now_ns;
 pub use cpu::{Cpu, relax};
 pub use fpu::Fpu;
 pub use mem::MemArch;

@@ -7,7 +7,8 @@ use core::fmt::Write;
 use core::sync::atomic::{AtomicBool, Ordering};
 
 use super::layout::*;
-use super::{apic, area, io, memory, power, serial::Serial, smp, symbols};
+use super::serial::{self, Serial};
+use super::{apic, area, io, memory, power, smp, symbols};
 use crate::regs::GuestRegs;
 
 static FAILING: AtomicBool = AtomicBool::new(false);
@@ -35,6 +36,7 @@ fn begin() {
     {
         apic::command(id, 0x4500);
     }
+    serial::crash();
     let _ = writeln!(Serial);
     say!(
         "*** Xenios {} failed on CPU {cpu} ***",

@@ -5,6 +5,7 @@ use arrayvec::ArrayVec;
 use super::io::{inb, inl, outb};
 use super::mmio::Mmio;
 use crate::platform::{Platform, Register};
+use crate::settings::ReferenceClock;
 
 /// A running counter of known frequency.
 #[derive(Clone, Copy, Debug)]
@@ -58,6 +59,15 @@ fn hpet(addr: u64) -> Option<Reference> {
 }
 
 impl Reference {
+    /// Which it is.
+    pub fn kind(&self) -> ReferenceClock {
+        match self {
+            Reference::Hpet(..) => ReferenceClock::Hpet,
+            Reference::PmTimer(..) => ReferenceClock::Acpi,
+            Reference::Pit => ReferenceClock::Pit,
+        }
+    }
+
     /// What it is called.
     pub fn name(&self) -> &'static str {
         match self {

@@ -9,17 +9,21 @@ use core::sync::atomic::{AtomicBool, Ordering};
 
 use super::layout::*;
 use super::serial::{self, Serial};
-use super::{apic, area, clock, cpu, features, galloc, io, ioapic, mem, memory, paging, pic, smp};
+use super::{
+    apic, area, clock, cpu, features, galloc, io, ioapic, mem, memory, paging, pic, power, smp,
+};
 use crate::boot::early::EarlyFrames;
 use crate::boot::{BootInfo, Handover, PhysMemory, multiboot1, multiboot2};
 use crate::heap::Heap;
 use crate::platform::{Platform, acpi};
+use crate::settings::Settings;
 use crate::{Mem, Mfn};
 
 /// Facts that the boot CPU writes and everybody reads once `READY` is set.
 struct Facts {
     info: UnsafeCell<BootInfo>,
     platform: UnsafeCell<Platform>,
+    settings: UnsafeCell<Settings>,
     frames: UnsafeCell<Option<EarlyFrames>>,
 }
 
@@ -29,6 +33,7 @@ unsafe impl Sync for Facts {}
 static FACTS: Facts = Facts {
     info: UnsafeCell::new(BootInfo::new()),
     platform: UnsafeCell::new(Platform::new()),
+    settings: UnsafeCell::new(Settings::new()),
     frames: UnsafeCell::new(None),
 };
 static READY: AtomicBool = AtomicBool::new(false);
@@ -36,6 +41,8 @@ static READY: AtomicBool = AtomicBool::new(false);
 unsafe extern "Rust" {
     /// The image's main function, see [`crate::entry_point`].
     safe fn xenios_main(handover: Handover) -> !;
+    /// What the command line asks of the machine; allocates nothing.
+    safe fn xenios_settings(line: &str) -> Settings;
 }
 
 /// Physical memory as the early tables show it: the first 4 GiB.
@@ -58,6 +65,14 @@ pub fn platform() -> Option<&'static Platform> {
     READY
         .load(Ordering::Acquire)
         .then(|| unsafe { &*FACTS.platform.get() })
+}
+
+/// What the command line asks of the machine; `None` before it is known.
+pub(super) fn settings() -> Option<&'static Settings> {
+    // SAFETY: read-only from `READY` on.
+    READY
+        .load(Ordering::Acquire)
+        .then(|| unsafe { &*FACTS.settings.get() })
 }
 
 /// A module's bytes, for [`Handover`], which checks that they are RAM and not in use.
@@ -88,25 +103,39 @@ macro_rules! say {
 
 /// Called by the assembly in `head` on the boot stack, with the early page tables.
 pub extern "C" fn boot_entry(magic: u32, at: u32) -> ! {
-    serial::init(&serial::COM1);
-    say!("Xenios {}", env!("CARGO_PKG_VERSION"));
-    features::detect();
     // SAFETY: nobody else runs, and no reference to them exists yet.
-    let (info, platform) = unsafe { (&mut *FACTS.info.get(), &mut *FACTS.platform.get()) };
+    let (info, platform, settings) = unsafe {
+        (
+            &mut *FACTS.info.get(),
+            &mut *FACTS.platform.get(),
+            &mut *FACTS.settings.get(),
+        )
+    };
     let parsed = match magic {
         multiboot1::MAGIC => multiboot1::parse(&EarlyMemory, u64::from(at), info),
         multiboot2::MAGIC => multiboot2::parse(&EarlyMemory, u64::from(at), info),
-        _ => fail("not loaded by a Multiboot 1 or 2 loader"),
+        _ => None,
     };
+    *settings = xenios_settings(&info.command_line);
+    if let Some(port) = &settings.serial {
+        serial::init(port);
+    }
+    say!("Xenios {}", env!("CARGO_PKG_VERSION"));
+    if magic != multiboot1::MAGIC && magic != multiboot2::MAGIC {
+        fail("not loaded by a Multiboot 1 or 2 loader");
+    }
     if parsed.is_none() || info.memory.ram_bytes() == 0 {
         fail("the loader passed no memory map");
     }
+    info.memory.limit(settings.ram_end, settings.ram_bytes);
+    super::panic::set_reboot(settings.reset_after_crash);
+    features::detect(settings);
     if acpi::parse(&EarlyMemory, info.rsdp, info.efi_system_table, platform).is_none() {
         say!("No ACPI tables found");
     }
     // SAFETY: as above.
     let frames = unsafe { &mut *FACTS.frames.get() };
-    let frames = frames.insert(free_frames(info));
+    let frames = frames.insert(free_frames(info, settings));
     // SAFETY: before any guest or other CPU, with the direct map writable.
     unsafe { cpu::patch_entry(features::get().smap) };
     if memory::build(info, frames, features::get().gigabyte_pages).is_none() {
@@ -140,13 +169,17 @@ pub extern "C" fn boot_entry(magic: u32, at: u32) -> ! {
     }
 }
 
-/// RAM that neither the image nor a module nor the first megabyte takes.
-fn free_frames(info: &BootInfo) -> EarlyFrames {
+/// RAM that neither the image nor a module nor the first megabyte takes, and that is not bad.
+fn free_frames(info: &BootInfo, settings: &Settings) -> EarlyFrames {
     let mut frames = EarlyFrames::new(&info.memory, 0x10_0000, memory::MAX_RAM);
     let (start, end) = memory::image_range();
     frames.reserve(start, end);
     for module in &info.modules {
         frames.reserve(module.start, module.start.saturating_add(module.len));
+    }
+    for &(first, last) in &settings.bad_frames {
+        let end = last.saturating_add(1).saturating_mul(4096);
+        frames.reserve(first.saturating_mul(4096), end);
     }
     frames
 }
@@ -159,23 +192,24 @@ fn heap_size(platform: &Platform, free: u64) -> u64 {
 }
 
 extern "C" fn on_area_stack() -> ! {
-    let (info, Some(platform)) = (info(), platform()) else {
+    let (info, Some(platform), Some(settings)) = (info(), platform(), settings()) else {
         fail("lost its facts")
     };
     pic::disable();
-    if apic::init_boot(platform).is_none() {
+    if apic::init_boot(platform, settings).is_none() {
         fail("cannot map the local APIC");
     }
     smp::set_nmi_lint(platform);
     apic::init_cpu(smp::nmi_lint());
     apic::set_id(0, apic::id());
     ioapic::init(platform);
-    let source = clock::init(platform);
+    power::prepare(&settings.reset);
+    let source = clock::init(platform, settings.reference);
     let timer = apic::calibrate();
     report(info, platform, source, timer);
     // SAFETY: once, on this CPU, its area loaded and its control registers set.
     let cpu = unsafe { cpu::Cpu::new(0) };
-    let cpus = smp::start(info, platform, max_cpus(&info.command_line));
+    let cpus = smp::start(info, platform, settings.max_cpus);
     say!("Brought up {cpus} CPUs");
     // SAFETY: `memory::build` mapped both windows for all frames below this, and cleared them.
     let mem = unsafe { mem::init(memory::frames_end(info)) };
@@ -199,16 +233,6 @@ fn fill_heap(mem: Mem) -> Heap {
         heap.add_range(Mfn::of(range.base), Mfn::of(range.end()));
     }
     heap
-}
-
-/// How many CPUs the command line allows.
-fn max_cpus(line: &str) -> u32 {
-    line.split_ascii_whitespace()
-        .fold(u32::MAX, |max, word| match word.split_once('=') {
-            None if word == "nosmp" => 1,
-            Some(("maxcpus", n)) => n.parse().map_or(max, |n: u32| n.max(1)),
-            _ => max,
-        })
 }
 
 fn report(info: &BootInfo, platform: &Platform, source: &str, timer: u64) {

@@ -1,0 +1,86 @@
+//! CPUID as a guest's instruction finds it: its domain's policy, the few bits that change while
+//! it runs, and the hypervisor's own leaves at 0x40000000.
+
+use super::policy::{EBX, ECX, EXTENDED, Policy, Regs};
+use crate::cx::Cx;
+use machine::CpuApi;
+use xen_abi::arch_x86::cpuid::*;
+
+const OSXSAVE: u32 = 1 << 27;
+const CR4_OSXSAVE: u64 = 1 << 18;
+/// Of leaf 0xd subleaf 1: XSAVEC or XSAVES, with which there are compacted images.
+const COMPACTED: u32 = 1 << 1 | 1 << 3;
+/// End of the hypervisor's leaves.
+const OWN_END: u32 = XEN_CPUID_FIRST_LEAF + 0x100;
+
+/// Leaf `leaf`, subleaf `sub`.
+pub fn cpuid(cx: &Cx, leaf: u32, sub: u32) -> Regs {
+    let policy = cx.dom.cpu_policy(cx.hv);
+    let plain = |leaves: &[Regs], n: u32| leaves.get(n as usize).copied().unwrap_or_default();
+    match leaf {
+        1 => {
+            let mut regs = policy.basic[1];
+            // PV kernels look for this before they set CR4 themselves.
+            if cx.cpu.control_regs().1 & CR4_OSXSAVE != 0 && regs[ECX] & OSXSAVE >> 1 != 0 {
+                regs[ECX] |= OSXSAVE;
+            }
+            regs
+        }
+        4 => plain(&policy.cache, sub),
+        7 => plain(&policy.feature, sub),
+        0xb => {
+            // Which level was asked for is part of the answer.
+            let [a, b, c, d] = plain(&policy.topology, sub);
+            [a, b, c & !0xff | sub & 0xff, d]
+        }
+        0xd => {
+            let mut regs = plain(&policy.xstate, sub);
+            // The size of an image of what is switched on now.
+            if sub == 0 && regs[0] != 0 || sub == 1 && regs[0] & COMPACTED != 0 {
+                regs[EBX] = cx.cpu.cpuid(0xd, sub)[EBX];
+            }
+            regs
+        }
+        XEN_CPUID_FIRST_LEAF..OWN_END => own(cx, policy, leaf - XEN_CPUID_FIRST_LEAF, sub),
+        EXTENDED.. => plain(&policy.extended, leaf - EXTENDED),
+        _ => plain(&policy.basic, leaf),
+    }
+}
+
+/// The hypervisor's own leaves (Xen's public arch-x86/cpuid.h).
+fn own(cx: &Cx, policy: &Policy, leaf: u32, sub: u32) -> Regs {
+    let limit = match policy.hypervisor_limit[0] {
+        0 => XEN_CPUID_MAX_NUM_LEAVES,
+        limit => limit.clamp(2, XEN_CPUID_MAX_NUM_LEAVES),
+    };
+    if leaf > limit {
+        return [0; 4];
+    }
+    let (mul, shift, khz) = cx.cpu.tsc_scale();
+    let (major, minor) = crate::hypercall::version::VERSION;
+    match leaf {
+        0 => [
+            XEN_CPUID_FIRST_LEAF + limit,
+            XEN_CPUID_SIGNATURE_EBX,
+            XEN_CPUID_SIGNATURE_ECX,
+            XEN_CPUID_SIGNATURE_EDX,
+        ],
+        1 => [major << 16 | minor, 0, 0, 0],
+        // One hypercall page by MSR 0x40000000.
+        2 => [
+            1,
+            XEN_CPUID_FIRST_LEAF,
+            XEN_CPUID_FEAT1_MMU_PT_UPDATE_PRESERVE_AD,
+            0,
+        ],
+        3 => match sub {
+            0 => [0, 0, khz as u32, 0],
+            1 => [0, 0, mul, shift as u32],
+            2 => [khz as u32, 0, 0, 0],
+            _ => [0; 4],
+        },
+        // 4 is of hardware-virtualised guests. 5: bits of a machine address.
+        5 => [0, policy.extended[8][0] & 0xff, 0, 0],
+        _ => [0; 4],
+    }
+}
