@@ -14,8 +14,12 @@ scenario() {
 	name=$(echo "$2" | sed 's/^t_//; s/_/-/g')
 	log=$LOGS/scenario-$name.log
 	limit=$(sed -n "s/^$2() { *# *\([0-9]*\) s.*/\1/p" "/xenios/xl/$1.sh")
-	timeout -k 5 "${limit:-240}" sh -exc ". /xenios/guests.sh; . /xenios/xl/$1.sh; $2" > "$log" 2>&1
-	status=$?
+	# What it does is on the console too, so that a machine that hangs says where.
+	{
+		timeout -k 5 "${limit:-240}" sh -ec ". /xenios/guests.sh; . /xenios/xl/$1.sh; set -x; $2" < /dev/null 2>&1
+		echo $? > /tmp/status
+	} | tee "$log" | sed -u 's/^/    | /'
+	status=$(cat /tmp/status)
 	if [ $status -eq 0 ]; then
 		echo "ok $name $(($(now) - began)) s"
 		return

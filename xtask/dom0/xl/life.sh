@@ -140,7 +140,7 @@ t_life_shutdown() {
 t_life_destroy() { # 300 s
 	need pv
 	id=$(xl domid pv)
-	timeout 60 xenstore-watch -n 3 @releaseDomain > /tmp/releases &
+	timeout 60 xenstore-watch -n 3 @releaseDomain > /tmp/releases 2> /dev/null &
 	sleep 1
 	xl destroy pv
 	gone pv
