@@ -3,11 +3,11 @@
 # come from its console: "@ID COMMAND" is run by a shell, and "@ID-END STATUS" follows its output.
 # Words on the kernel's command line: addr=A.B.C.D (eth0's address), auto=COMMAND,with,commas
 # (run first; then the guest powers off).
+/bin/busybox mount -t devtmpfs devtmpfs /dev && echo "guest: first process" > /dev/hvc0
 /bin/busybox --install -s /bin
 export PATH=/bin HOME=/ TERM=dumb
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
-mount -t devtmpfs devtmpfs /dev
 mkdir -p /dev/pts /tmp
 mount -t devpts devpts /dev/pts
 echo 7 > /proc/sys/kernel/printk

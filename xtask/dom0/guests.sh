@@ -23,27 +23,37 @@ toolstack() {
 	ip link set $BRIDGE up
 }
 
-# The initrd of guests: a static busybox, our init, the two front-end drivers.
+# guest_tree DIR: the content of a guest's initrd but its drivers: a static busybox, our init.
+guest_tree() {
+	rm -rf "$1"
+	mkdir -p "$1/bin" "$1/dev" "$1/proc" "$1/sys" "$1/modules"
+	cp "$(command -v busybox)" "$1/bin/busybox"
+	cp /xenios/guest-init "$1/init"
+	chmod +x "$1/init"
+}
+
+# pack DIR FILE: makes the initrd.
+pack() {
+	(cd "$1" && find . | busybox cpio -o -H newc) > "$2" 2>/dev/null
+	rm -rf "$1"
+}
+
+# The initrd of guests with dom0's kernel, and that kernel.
 guest_initrd() {
-	tree=/tmp/guest.tree
-	rm -rf $tree
-	mkdir -p $GUESTS $tree/bin $tree/dev $tree/proc $tree/sys $tree/modules
-	cp "$(command -v busybox)" $tree/bin/busybox
-	cp /xenios/guest-init $tree/init
-	chmod +x $tree/init
+	mkdir -p $GUESTS
+	guest_tree /tmp/guest
 	n=0
 	for name in xen-blkfront xen-netfront; do
-		for file in $(modprobe -S "${1:-$(uname -r)}" -D $name | sed -n 's/^insmod \([^ ]*\).*/\1/p'); do
+		for file in $(modprobe -D $name | sed -n 's/^insmod \([^ ]*\).*/\1/p'); do
 			n=$((n + 1))
-			to=$tree/modules/$(printf %02d $n)-$(basename "${file%.xz}")
+			to=/tmp/guest/modules/$(printf %02d $n)-$(basename "${file%.xz}")
 			case "$file" in
 			*.xz) busybox unxz -c "$file" > "$to" ;;
 			*) cp "$file" "$to" ;;
 			esac
 		done
 	done
-	(cd $tree && find . | busybox cpio -o -H newc) > "$GUESTS/guest.img" 2>/dev/null
-	rm -rf $tree
+	pack /tmp/guest $GUESTS/guest.img
 	ln -sf "$(ls /boot/vmlinuz-* | tail -n 1)" $GUESTS/vmlinuz
 }
 
@@ -89,12 +99,14 @@ examples() {
 # Where a guest's console is logged; xenconsoled reopens it when the guest is made again.
 console_log() { echo "$LOGS/console/guest-$1.log"; }
 
+# Seconds since dom0's start.
+now() { sed 's/[. ].*//' /proc/uptime; }
+
 # seen NAME TEXT [SECONDS] [FROM]: waits until the guest's console shows TEXT after FROM bytes.
 seen() {
-	limit=$((${3:-60} * 5))
-	while [ $limit -gt 0 ]; do
+	deadline=$(($(now) + ${3:-60}))
+	while [ "$(now)" -lt $deadline ]; do
 		tail -c "+$((${4:-0} + 1))" "$(console_log "$1")" 2>/dev/null | grep -qa -- "$2" && return 0
-		limit=$((limit - 1))
 		sleep 0.2
 	done
 	echo "guest $1 did not print '$2' in ${3:-60} s; its end:"
@@ -108,7 +120,7 @@ up() {
 	shift
 	start=$(stat -c %s "$(console_log "$guest")" 2>/dev/null || echo 0)
 	xl create "/etc/xen/$guest.cfg" "$@" || return 1
-	seen "$guest" GUEST-READY 120 "$start"
+	seen "$guest" GUEST-READY 300 "$start"
 }
 
 # in_guest NAME COMMAND: runs it in the guest over its console; its output, its status.
@@ -125,10 +137,9 @@ in_guest() {
 
 # gone NAME [SECONDS]: waits until no domain has that name, nor is dying nameless.
 gone() {
-	limit=$((${2:-60} * 5))
-	while [ $limit -gt 0 ]; do
+	deadline=$(($(now) + ${2:-60}))
+	while [ "$(now)" -lt $deadline ]; do
 		xl list | awk -v n="$1" 'NR > 1 && ($1 == n || $1 == "(null)") { found = 1 } END { exit !found }' || return 0
-		limit=$((limit - 1))
 		sleep 0.2
 	done
 	echo "domain $1 is still there:"
@@ -164,11 +175,10 @@ state() { xl list "$1" | awk 'NR == 2 { print $5 }'; }
 
 # until_true SECONDS COMMAND ...: tries it again and again.
 until_true() {
-	limit=$(($1 * 5))
+	deadline=$(($(now) + $1))
 	shift
-	while [ $limit -gt 0 ]; do
+	while [ "$(now)" -lt $deadline ]; do
 		"$@" > /dev/null 2>&1 && return 0
-		limit=$((limit - 1))
 		sleep 0.2
 	done
 	echo "still not: $*"

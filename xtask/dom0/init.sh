@@ -87,9 +87,9 @@ demo_guest() {
 	examples
 	say "a PV guest: xl create /etc/xen/pv.cfg"
 	sed 's/^/    /' /etc/xen/pv.cfg
-	start=$(date +%s)
+	start=$(now)
 	up pv || fail "xl create pv.cfg"
-	say "it is up after $(($(date +%s) - start)) s; its console:"
+	say "it is up after $(($(now) - start)) s; its console:"
 	tr -d '\r' < "$(console_log pv)" | sed 's/^/    /'
 	xl list
 	ping -c 3 -W 5 $NET.10 || fail "the guest does not answer a ping"
@@ -101,6 +101,34 @@ demo_guest() {
 	xl shutdown -w pv || fail "xl shutdown"
 	gone pv || fail "the guest stays"
 	xl list
+}
+
+# What guests cost: with icount a nanosecond is an instruction. Memory is in KiB, as exact as
+# xl info shows it.
+bench_xl() {
+	guest_initrd
+	examples
+	total=$(xl info | sed -n 's/^total_memory *: //p')
+	mine=$(xl list 0 | awk 'NR == 2 { print $3 }')
+	echo "XLBENCH hypervisor_KiB $(((total - $(free_memory) - mine) * 1024))"
+	: > "$(console_log pv)"
+	start=$(date +%s%N)
+	xl create -q /etc/xen/pv.cfg || fail "xl create"
+	created=$(date +%s%N)
+	tail -c +1 -f "$(console_log pv)" | grep -q -m 1 'guest: first process'
+	echo "XLBENCH xl_create_Minsn $(((created - start) / 1000000))"
+	echo "XLBENCH xl_create_to_first_process_Minsn $((($(date +%s%N) - start) / 1000000))"
+	start=$(date +%s%N)
+	xl destroy pv
+	echo "XLBENCH xl_destroy_Minsn $((($(date +%s%N) - start) / 1000000))"
+	gone pv
+	before=$(free_memory)
+	for n in 1 2 3 4; do
+		config "small-$n" - "memory = 64"
+		xl create -q -p "/etc/xen/small-$n.cfg" || fail "xl create -p"
+	done
+	echo "XLBENCH domain_overhead_KiB $(((before - $(free_memory) - 4 * 64) * 256))"
+	echo "XLBENCH-END"
 }
 
 # In the background of an interactive dom0: what makes `xl create -c /etc/xen/pv.cfg` work.
@@ -124,6 +152,12 @@ shell)
 	cd /root
 	setsid busybox cttyhack /bin/bash -i
 	off
+	;;
+bench-xl)
+	xen_modules
+	toolstack || fail "the toolstack's daemons do not start"
+	bench_xl
+	pass
 	;;
 boot)
 	uname -a

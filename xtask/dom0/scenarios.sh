@@ -7,21 +7,26 @@ grep -q '\bxenios\.full\b' /proc/cmdline && FULL=yes
 export FULL
 
 # The lines that explain a failure: the command that failed and what it said.
-reason() { grep -v '^+* *\(sleep\|limit=\|\[\)' "$1" | tail -n "${2:-6}" | tr '\n' '|'; }
+reason() { grep -v '^+* *\(sleep\|deadline=\|\[\|now\|sed s/\[\)' "$1" | tail -n "${2:-6}" | tr '\n' '|'; }
 
 scenario() {
-	began=$(date +%s)
+	began=$(now)
 	name=$(echo "$2" | sed 's/^t_//; s/_/-/g')
 	log=$LOGS/scenario-$name.log
 	limit=$(sed -n "s/^$2() { *# *\([0-9]*\) s.*/\1/p" "/xenios/xl/$1.sh")
-	timeout -k 5 "${limit:-90}" sh -exc ". /xenios/guests.sh; . /xenios/xl/$1.sh; $2" > "$log" 2>&1
-	status=$?
+	# What it does is on the console too, so that a machine that hangs says where.
+	{
+		timeout -k 5 "${limit:-240}" sh -ec ". /xenios/guests.sh; . /xenios/xl/$1.sh; set -x; $2" < /dev/null 2>&1
+		echo $? > /tmp/status
+	} | tee "$log" | sed -u 's/^/    | /'
+	status=$(cat /tmp/status)
 	if [ $status -eq 0 ]; then
-		echo "ok $name $(($(date +%s) - began)) s"
+		echo "ok $name $(($(now) - began)) s"
 		return
 	fi
-	[ $status -eq 124 ] && echo "not done in ${limit:-90} s" >> "$log"
+	[ $status -eq 124 ] && echo "not done in ${limit:-240} s" >> "$log"
 	echo "FAIL $name: status $status: $(reason "$log")"
+	keep_logs
 	reap > "$log.reap" 2>&1
 }
 
@@ -37,9 +42,9 @@ scenarios() {
 		echo "xl: $group begin $(echo "$cases" | wc -w)"
 		for case in $cases; do scenario "$group" "$case"; done
 		reap > $LOGS/reap.log 2>&1
+		keep_logs
 		echo "xl: $group end"
 	done
-	keep_logs
 }
 
 # Leaves the logs on the second disk, where xtask takes them from.

@@ -14,11 +14,11 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 
 use crate::dom0::{self, Dom0};
-use crate::overlay::Archive;
+use crate::overlay::{self, Archive};
 use crate::qemu::{self, Boot, End, Machine, Run};
 use crate::run::{self, Host};
 use crate::setup::{self, Need};
-use crate::{build, guest, paths, proc};
+use crate::{build, guest, paths, proc, steps};
 
 /// What `bench` takes.
 #[derive(clap::Args, Clone)]
@@ -145,7 +145,34 @@ fn measure(host: Host, dom0: &Dom0, initrd: &Path) -> Result<(Figures, Vec<Strin
             errors.push(format!("oslat on {name}: {why:#}"));
         }
     }
+    if host == Host::Xen || host == Host::Xenios && steps::GUESTS {
+        let shown = proc::Progress::start(&format!("xl create on {name}"));
+        let result = creation(host, dom0, &logs.join(format!("bench-xl-{name}.log")))
+            .and_then(|run| collect(&run, "XLBENCH ", "XLBENCH-END", &mut figures));
+        shown.finish(result.is_ok());
+        if let Err(why) = result {
+            errors.push(format!("xl create on {name}: {why:#}"));
+        }
+    }
     Ok((figures, errors))
+}
+
+/// Boots dom0 and makes guests: how long until a guest's first process, and what they take.
+fn creation(host: Host, dom0: &Dom0, log: &Path) -> Result<Run> {
+    let machine = Machine {
+        smp: 1,
+        icount: true,
+        disk: Some(dom0.disk()),
+        ..Machine::new(Boot::Multiboot {
+            image: run::hypervisor(host, dom0),
+            cmdline: run::hypervisor_words(3072),
+            modules: vec![
+                (dom0.kernel(), run::dom0_words("bench-xl", "hvc0")),
+                (overlay::initrd(dom0, &[])?, String::new()),
+            ],
+        })
+    };
+    qemu::watch(&machine, Duration::from_secs(1200), log, false)
 }
 
 /// Adds the lines `MARK name number` of `run` to `figures`; an error if `end` was not printed.
@@ -188,7 +215,7 @@ fn table(columns: &[(Host, Figures)]) -> String {
         };
         let _ = write!(text, "{title:>16}");
     }
-    text.push_str("            goal\n");
+    text.push_str("   Xenios / Xen            goal\n");
     for name in names {
         let _ = write!(text, "{name:<24}");
         for (_, figures) in columns {
@@ -197,13 +224,22 @@ fn table(columns: &[(Host, Figures)]) -> String {
                 .map_or_else(|| "-".to_owned(), |figure| grouped(*figure));
             let _ = write!(text, "{figure:>16}");
         }
+        let of = |wanted: Host| {
+            columns
+                .iter()
+                .find(|(host, _)| *host == wanted)
+                .and_then(|(_, figures)| figures.get(name))
+        };
+        let ratio = match (of(Host::Xenios), of(Host::Xen)) {
+            (Some(ours), Some(theirs)) if *theirs > 0 => {
+                format!("{:.2}", *ours as f64 / *theirs as f64)
+            }
+            _ => String::new(),
+        };
+        let _ = write!(text, "{ratio:>16}");
         if let Some((_, goal)) = GOALS.iter().find(|(goal, _)| goal == name) {
             let _ = write!(text, "{:>16}", format!("<= {}", grouped(*goal)));
-            let ours = columns
-                .iter()
-                .find(|(host, _)| *host == Host::Xenios)
-                .and_then(|(_, figures)| figures.get(name));
-            if let Some(ours) = ours {
+            if let Some(ours) = of(Host::Xenios) {
                 text.push_str(if ours <= goal { "  met" } else { "  MISSED" });
             }
         }

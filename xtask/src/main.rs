@@ -11,6 +11,7 @@ mod guest;
 mod host;
 mod hosted;
 mod iso;
+mod older;
 mod overlay;
 mod paths;
 mod proc;

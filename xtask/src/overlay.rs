@@ -29,8 +29,10 @@ const SCENARIOS: &[(&str, &str)] = &[
     ("life", include_str!("../dom0/xl/life.sh")),
     ("devices", include_str!("../dom0/xl/devices.sh")),
     ("change", include_str!("../dom0/xl/change.sh")),
+    ("protect", include_str!("../dom0/xl/protect.sh")),
     ("cpu", include_str!("../dom0/xl/cpu.sh")),
     ("churn", include_str!("../dom0/xl/churn.sh")),
+    ("kernels", include_str!("../dom0/xl/kernels.sh")),
     ("many", include_str!("../dom0/xl/many.sh")),
 ];
 

@@ -10,7 +10,7 @@ use crate::dom0::{self, Dom0};
 use crate::iso::{self, Contents};
 use crate::qemu::{self, Boot, End, Machine, Nic, Run};
 use crate::setup::{self, Need};
-use crate::{build, overlay, paths, proc};
+use crate::{build, overlay, paths, proc, steps};
 
 /// What `run` takes.
 #[derive(clap::Args, Clone)]
@@ -27,7 +27,8 @@ pub struct Args {
     /// Network card
     #[arg(long, value_enum, default_value = "e1000e")]
     pub nic: Nic,
-    /// What dom0 does: shell, demo, demo-xl, boot, dmesg (default: shell on a terminal, else demo)
+    /// What dom0 does: shell, demo (no guest), demo-guest, demo-xl, boot, dmesg (default: shell on
+    /// a terminal, else a demonstration)
     #[arg(long)]
     pub mode: Option<String>,
     /// Seconds a demonstration may take
@@ -106,7 +107,11 @@ pub fn run(args: &Args) -> Result<()> {
     let mode = args
         .mode
         .as_deref()
-        .unwrap_or(if terminal { "shell" } else { "demo" });
+        .unwrap_or(match (terminal, steps::GUESTS || args.xen) {
+            (true, _) => "shell",
+            (false, true) => "demo-guest",
+            (false, false) => "demo",
+        });
     let image = args
         .hypervisor
         .clone()

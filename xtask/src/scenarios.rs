@@ -15,7 +15,7 @@ use anyhow::{Result, bail, ensure};
 use crate::dom0::Dom0;
 use crate::qemu::{self, Boot, End, Machine, Run};
 use crate::run::{self, Host};
-use crate::{build, overlay, paths, proc};
+use crate::{build, older, overlay, paths, proc};
 
 /// A group of scenarios.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -119,7 +119,11 @@ fn watch(name: &str, groups: &[Group], choice: &Choice, dom0: &Dom0) -> Result<R
     let disk = paths::work()?.join(format!("{name}.logs"));
     File::create(&disk)?.set_len(LOG_BYTES)?;
     let mut modules = vec![(dom0.kernel(), words)];
-    modules.push((overlay::initrd(dom0, &kernels()?)?, String::new()));
+    let mut extra = kernels()?;
+    if names.contains(&"kernels") {
+        extra.extend(older::ensure()?);
+    }
+    modules.push((overlay::initrd(dom0, &extra)?, String::new()));
     let machine = Machine {
         smp: SMP,
         mem: MEM_MIB,

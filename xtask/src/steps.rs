@@ -160,10 +160,16 @@ pub const STEPS: &[Step] = &[
             ..USUAL
         }),
     ),
-    step("xl-life", GUESTS, Kind::Xl(group("life", 600, 900))),
-    step("xl-devices", GUESTS, Kind::Xl(group("devices", 480, 1800))),
-    step("xl-change", GUESTS, Kind::Xl(group("change", 480, 3600))),
-    step("xl-cpu", GUESTS, Kind::Xl(group("cpu", 240, 240))),
-    step("xl-churn", GUESTS, Kind::Xl(group("churn", 240, 2400))),
+    step("xl-life", GUESTS, Kind::Xl(group("life", 1500, 1500))),
+    step("xl-devices", GUESTS, Kind::Xl(group("devices", 1200, 2400))),
+    step("xl-change", GUESTS, Kind::Xl(group("change", 1200, 5400))),
+    step("xl-protect", GUESTS, Kind::Xl(group("protect", 600, 600))),
+    step("xl-cpu", GUESTS, Kind::Xl(group("cpu", 600, 600))),
+    step("xl-churn", GUESTS, Kind::Xl(group("churn", 600, 3600))),
+    step(
+        "xl-kernels",
+        GUESTS,
+        Kind::XlFull(group("kernels", 1200, 1200)),
+    ),
     step("xl-many", GUESTS, Kind::XlFull(group("many", 3000, 3000))),
 ];

@@ -68,6 +68,7 @@ unsafe extern "C" {
 
 extern "C" fn start() -> ! {
     crate::mem::init();
+    crate::console::init();
     crate::traps::init();
     // SAFETY: defined by `kernel!` with this signature; called once, on the boot stack.
     unsafe { guest_main() };

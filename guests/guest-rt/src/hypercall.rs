@@ -190,8 +190,9 @@ pub fn send(port: u32) -> HyperResult {
     evtchn(ev::EVTCHNOP_send, &mut ev::EvtchnSend { port })
 }
 
-/// Powers the machine off; does not return.
+/// Powers the machine, or the guest, off; does not return.
 pub fn poweroff() -> ! {
+    crate::console::drain();
     let mut arg = SchedShutdown {
         reason: SHUTDOWN_poweroff,
     };

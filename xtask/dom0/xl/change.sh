@@ -47,20 +47,20 @@ t_change_network() { # 1200 s
 
 vcpus_are() { [ "$(in_guest busy 'for c in /sys/devices/system/cpu/cpu*/online; do [ "$(cat $c)" = 1 ] || echo 1 > $c; done 2>/dev/null; grep -c ^processor /proc/cpuinfo')" = "$1" ]; }
 
-t_change_vcpus() { # 900 s
+t_change_vcpus() { # 1800 s
 	busy
 	for n in $(seq "$(reps 2 50)"); do
 		xl vcpu-set busy 4
-		until_true 20 vcpus_are 4
+		until_true 60 vcpus_are 4
 		xl vcpu-set busy 1
-		until_true 20 vcpus_are 1
+		until_true 60 vcpus_are 1
 	done
 	xl vcpu-set busy 2
-	until_true 20 vcpus_are 2
+	until_true 60 vcpus_are 2
 	well
 }
 
-t_change_pin() { # 300 s
+t_change_pin() { # 600 s
 	busy
 	for n in $(seq "$(reps 2 50)"); do
 		for cpu in 1 0; do
@@ -77,13 +77,13 @@ t_change_pin() { # 300 s
 	well
 }
 
-t_change_memory() { # 900 s
+t_change_memory() { # 1800 s
 	busy
 	for n in $(seq "$(reps 2 50)"); do
 		xl mem-set busy 144
-		until_true 30 sh -c "xl list busy | grep '^busy *[0-9]*  *144 '"
+		until_true 60 sh -c "xl list busy | grep '^busy *[0-9]*  *144 '"
 		xl mem-set busy 192
-		until_true 30 sh -c "xl list busy | grep '^busy *[0-9]*  *192 '"
+		until_true 60 sh -c "xl list busy | grep '^busy *[0-9]*  *192 '"
 	done
 	xl mem-max busy 224
 	xentop -b -i 1 | awk '$1 == "busy" { print; ok = $7 >= 229376 && $7 < 240000 } END { exit !ok }'
@@ -103,7 +103,7 @@ t_change_credit2() {
 	well
 }
 
-t_change_pools() { # 600 s
+t_change_pools() { # 1200 s
 	busy
 	xl cpupool-list -c | grep '^Pool-0 .*0,1'
 	for n in $(seq "$(reps 2 50)"); do

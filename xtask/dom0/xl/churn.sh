@@ -3,7 +3,7 @@
 cycle() {
 	xl create /etc/xen/churn.cfg
 	if [ $(($1 % 5)) = 0 ]; then
-		seen churn GUEST-READY 90 "$2"
+		seen churn GUEST-READY 300 "$2"
 	fi
 	xl destroy churn
 	gone churn

@@ -24,14 +24,14 @@ over() {
 	echo "hog-a $a ms, hog-b $b ms in $1 s"
 }
 
-t_cpu_equal() { # 240 s
+t_cpu_equal() { # 480 s
 	hogs
 	over 10
 	[ $((a * 100 / (a + b))) -ge 47 ]
 	[ $((a * 100 / (a + b))) -le 53 ]
 }
 
-t_cpu_weights() { # 240 s
+t_cpu_weights() { # 480 s
 	hogs
 	xl sched-credit2 -d hog-b -w 512
 	sleep 2
@@ -42,7 +42,7 @@ t_cpu_weights() { # 240 s
 	[ $((a * 1000 / (a + b))) -le 350 ]
 }
 
-t_cpu_cap() { # 240 s
+t_cpu_cap() { # 480 s
 	hogs
 	xl pause hog-b
 	xl sched-credit2 -d hog-a -c 50

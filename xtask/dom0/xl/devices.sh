@@ -2,7 +2,7 @@
 
 MIB=$(reps 16 256)
 
-t_devices_disks() { # 120 s
+t_devices_disks() { # 300 s
 	disk file 16
 	disk ro 16
 	disk phys 16
@@ -22,7 +22,7 @@ t_devices_disks() { # 120 s
 	[ -z "$(losetup -a)" ]
 }
 
-t_devices_lvm() { # 120 s
+t_devices_lvm() { # 300 s
 	disk pvol 64
 	loop=$(losetup -f --show $GUESTS/pvol.img)
 	export LVM_SUPPRESS_FD_WARNINGS=1
@@ -63,7 +63,7 @@ tools() {
 	truncate -s %1M $GUESTS/tools.tar
 }
 
-t_devices_data() { # 600 s
+t_devices_data() { # 1200 s
 	pair
 	in_guest one "mkfifo /tmp/pipe; sha256sum < /tmp/pipe > /tmp/sum & dd if=/dev/urandom bs=1M count=$MIB 2>/dev/null | tee /tmp/pipe | dd of=/dev/xvda bs=1M conv=fsync 2>/dev/null; wait; rm /tmp/pipe" 500
 	sum=$(in_guest one 'cat /tmp/sum')
@@ -86,14 +86,14 @@ t_devices_ping() {
 	in_guest two "ping -c 3 -W 5 -q $NET.1" | grep ' 0% packet loss'
 }
 
-t_devices_tcp() { # 240 s
+t_devices_tcp() { # 480 s
 	pair
 	head -c "$(reps 4 64)M" /dev/urandom > /tmp/sent
 	sum=$(sha256sum < /tmp/sent)
 	# dom0 to a guest.
 	in_guest one 'nc -l -p 7000 > /tmp/got < /dev/null & sleep 1; true'
-	until_true 20 sh -c "busybox nc $NET.21 7000 < /tmp/sent"
-	until_true 60 sh -c ". /xenios/guests.sh; [ \"\$(in_guest one 'sha256sum < /tmp/got')\" = '$sum' ]"
+	until_true 60 sh -c "busybox nc $NET.21 7000 < /tmp/sent"
+	until_true 150 sh -c ". /xenios/guests.sh; [ \"\$(in_guest one 'sha256sum < /tmp/got')\" = '$sum' ]"
 	# That guest to dom0.
 	busybox nc -l -p 7001 > /tmp/back < /dev/null &
 	sleep 1
@@ -103,11 +103,11 @@ t_devices_tcp() { # 240 s
 	# Guest to guest.
 	in_guest two 'nc -l -p 7002 > /tmp/got < /dev/null & sleep 1; true'
 	in_guest one "nc $NET.22 7002 < /tmp/got; rm /tmp/got"
-	until_true 60 sh -c ". /xenios/guests.sh; [ \"\$(in_guest two 'sha256sum < /tmp/got')\" = '$sum' ]"
+	until_true 150 sh -c ". /xenios/guests.sh; [ \"\$(in_guest two 'sha256sum < /tmp/got')\" = '$sum' ]"
 	in_guest two 'rm /tmp/got'
 }
 
-t_devices_iperf() { # 240 s
+t_devices_iperf() { # 480 s
 	pair
 	for guest in one two; do in_guest $guest '[ -e /usr/bin/iperf3 ] || tar -C / -xf /dev/xvdb'; done
 	in_guest one '/usr/bin/iperf3 -s -D; sleep 1'
@@ -117,7 +117,7 @@ t_devices_iperf() { # 240 s
 	in_guest one 'killall iperf3'
 }
 
-t_devices_fio() { # 300 s
+t_devices_fio() { # 600 s
 	pair
 	in_guest one '[ -e /usr/bin/fio ] || tar -C / -xf /dev/xvdb'
 	in_guest one "cd /tmp; /usr/bin/fio --name=mixed --filename=/dev/xvda --rw=randrw --bs=4k-64k --direct=1 --ioengine=psync --size=$(reps 8 128)M --verify=crc32c --verify_fatal=1 --do_verify=1 --output=/tmp/fio.out; status=\$?; grep -i -e 'err=' -e IOPS /tmp/fio.out; exit \$status" 240 > /tmp/fio

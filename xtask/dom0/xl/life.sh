@@ -15,7 +15,7 @@ t_life_info() {
 	[ "$(free_memory)" -gt 2800 ]
 }
 
-t_life_create() { # 120 s
+t_life_create() { # 300 s
 	up pv
 	xl list pv | grep '^pv  *[0-9]*  *128  *1 '
 	[ "$(xl domname "$(xl domid pv)")" = pv ]
@@ -27,7 +27,7 @@ t_life_list() {
 	xl list -l | python3 -c 'import json, sys; d = json.load(sys.stdin); print([x["domid"] for x in d]); assert any(x["config"]["c_info"].get("name") == "pv" for x in d)'
 	xl list -n pv
 	xl list -Z pv
-	xl vm-list | grep ' pv$'
+	xl vm-list | grep ' pv *$'
 	xl vcpu-list pv | grep '^pv .* 0 '
 	xl uptime pv | grep '^pv '
 	xl network-list pv | grep -i 00:16:3e:77:00:0a
@@ -44,9 +44,13 @@ t_life_console() {
 	grep -a 'guest: type sh for a shell' /tmp/console
 }
 
-t_life_create_c() { # 120 s
+t_life_create_c() { # 300 s
 	config auto - "extra = 'console=hvc0 quiet auto=echo,said,by,the,guest'"
-	(sleep 60) | timeout 100 script -qec "xl create -c /etc/xen/auto.cfg" /tmp/console || true
+	mkfifo /tmp/keys
+	sleep 200 > /tmp/keys &
+	timeout 200 script -qec "xl create -c /etc/xen/auto.cfg" /tmp/console < /tmp/keys || true
+	kill $!
+	rm /tmp/keys
 	grep -a 'said by the guest' /tmp/console
 	gone auto
 }
@@ -116,12 +120,12 @@ t_life_dump_core() {
 	answers 10
 }
 
-t_life_reboot() { # 120 s
+t_life_reboot() { # 300 s
 	need pv
 	id=$(xl domid pv)
 	from=$(stat -c %s "$(console_log pv)")
 	xl reboot pv
-	seen pv GUEST-READY 90 "$from"
+	seen pv GUEST-READY 300 "$from"
 	[ "$(xl domid pv)" != "$id" ]
 	answers 10
 }
@@ -133,10 +137,10 @@ t_life_shutdown() {
 	[ -z "$(losetup -a)" ]
 }
 
-t_life_destroy() { # 120 s
+t_life_destroy() { # 300 s
 	need pv
 	id=$(xl domid pv)
-	timeout 60 xenstore-watch -n 3 @releaseDomain > /tmp/releases &
+	timeout 60 xenstore-watch -n 3 @releaseDomain > /tmp/releases 2> /dev/null &
 	sleep 1
 	xl destroy pv
 	gone pv
@@ -148,52 +152,52 @@ t_life_destroy() { # 120 s
 	[ ! -e "/sys/class/net/vif$id.0" ]
 }
 
-t_life_paused_at_birth() { # 120 s
+t_life_paused_at_birth() { # 300 s
 	xl create -p /etc/xen/pv-nodev.cfg
 	state pv-nodev | grep p
 	sleep 2
 	xl list pv-nodev | awk 'NR == 2 { exit $6 + 0 > 0.1 }'
 	xl unpause pv-nodev
-	seen pv-nodev GUEST-READY 90
+	seen pv-nodev GUEST-READY 300
 	xl destroy pv-nodev
 	gone pv-nodev
 }
 
-t_life_on_poweroff() { # 120 s
+t_life_on_poweroff() { # 300 s
 	config auto - "extra = 'console=hvc0 quiet auto=true'" "on_poweroff = 'preserve'"
 	xl create /etc/xen/auto.cfg
-	until_true 60 sh -c 'xl list auto | grep -- "..-s--"'
+	until_true 150 sh -c 'xl list auto | grep -- "..-s--"'
 	xl destroy auto
 	gone auto
 }
 
-t_life_on_reboot() { # 120 s
+t_life_on_reboot() { # 300 s
 	config auto - "extra = 'console=hvc0 quiet auto=reboot,-f'" "on_reboot = 'destroy'"
 	xl create /etc/xen/auto.cfg
-	gone auto 90
+	gone auto 200
 }
 
-t_life_on_crash() { # 240 s
+t_life_on_crash() { # 480 s
 	crash='extra = "console=hvc0 quiet auto=echo,c,>,/proc/sysrq-trigger"'
 	config auto - "$crash" "on_crash = 'preserve'"
 	xl create /etc/xen/auto.cfg
-	until_true 60 sh -c 'xl list auto | grep -- " .\{4\}c. "'
+	until_true 150 sh -c 'xl list auto | grep -- " .\{4\}c. "'
 	xl destroy auto
 	gone auto
 	config auto - "$crash" "on_crash = 'restart'"
 	xl create /etc/xen/auto.cfg
 	id=$(xl domid auto)
-	until_true 90 sh -c "xl domid auto && [ \"\$(xl domid auto)\" -gt $id ]"
-	until_true 20 xl destroy auto
+	until_true 200 sh -c "xl domid auto && [ \"\$(xl domid auto)\" -gt $id ]"
+	until_true 60 xl destroy auto
 	gone auto
 	config auto - "$crash" "on_crash = 'coredump-destroy'"
 	xl create /etc/xen/auto.cfg
-	gone auto 90
+	gone auto 200
 	ls -l /var/lib/xen/dump
 	rm /var/lib/xen/dump/*auto*
 }
 
-t_life_vcpus() { # 240 s
+t_life_vcpus() { # 480 s
 	config smp - "vcpus = 8" "memory = 256"
 	up smp
 	in_guest smp 'grep -c ^processor /proc/cpuinfo' | grep '^8$'
@@ -207,7 +211,7 @@ t_life_vcpus() { # 240 s
 	gone smp
 }
 
-t_life_memory() { # 240 s
+t_life_memory() { # 480 s
 	config small - "memory = 64"
 	up small
 	in_guest small 'free -m'
