@@ -1,7 +1,7 @@
 #!/bin/sh
 # First process of the dom0 that xtask boots. The word xenios=MODE on the kernel's command line
-# says what to do: shell, demo, demo-xl, boot, dmesg, oslat. Every mode but shell ends with one
-# line "XENIOS-DEMO: PASS" or "XENIOS-DEMO: FAIL reason" and powers off.
+# says what to do: shell, demo, demo-xl, boot, reboot, dmesg, oslat. Every mode but shell ends
+# with one line "XENIOS-DEMO: PASS" or "XENIOS-DEMO: FAIL reason" and powers off or reboots.
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=${TERM:-linux}
 
 mount -t proc proc /proc
@@ -101,6 +101,14 @@ shell)
 	cd /root
 	setsid busybox cttyhack /bin/bash -i
 	off
+	;;
+reboot)
+	uname -a
+	say "cpus: $(grep -c ^processor /proc/cpuinfo)"
+	echo "XENIOS-DEMO: PASS"
+	sync
+	busybox reboot -f
+	sleep 60
 	;;
 boot)
 	uname -a
