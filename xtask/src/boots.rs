@@ -62,7 +62,7 @@ impl Trial {
                 badpage=0x12345,0x20000-0x20010 no-smep smap=0 x2apic=no tdt=0 clocksource=pit \
                 cpuinfo dom0=verbose,pvh reboot=kbd conring_size=64k edd=off",
         said: &[
-            "RAM: 1799 MiB",
+            "RAM: 1800 MiB",
             "MHz by PIT",
             "APIC: xAPIC, timer",
             "SMEP false SMAP false",
