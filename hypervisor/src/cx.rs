@@ -6,21 +6,10 @@ use crate::hv::Hypervisor;
 use alloc::sync::Arc;
 use machine::{Cpu, CpuApi, GuestRegs};
 
-/// What a CPU keeps for itself. Nobody else sees it, so it needs no lock.
-#[derive(Debug, Default)]
-pub struct Local {
-    /// Hypercalls served on this CPU.
-    pub hypercalls: u64,
-    /// Exits taken on this CPU.
-    pub exits: u64,
-}
-
 /// The context of one exit.
 pub struct Cx<'a> {
     /// The CPU this runs on.
     pub cpu: &'a mut Cpu,
-    /// Its own data.
-    pub local: &'a mut Local,
     /// All that is shared.
     pub hv: &'a Hypervisor,
     /// The domain of the vCPU that is loaded.

@@ -1,6 +1,6 @@
 //! A CPU's life: choose a vCPU, enter it, serve its exits, choose again.
 
-use crate::cx::{Cx, Local};
+use crate::cx::Cx;
 use crate::hv::Hypervisor;
 use crate::log;
 use crate::pv;
@@ -15,23 +15,22 @@ pub fn cpu_main(mut cpu: Cpu, hv: &Hypervisor) -> ! {
     if !crate::cpu_policy::guest::start_cpu(&hv.policies, &mut cpu) {
         log!(hv, Warning, "CPU {}: CPUID does not fault", cpu.id());
     }
-    let mut local = Local::default();
     if hv.cpuinfo {
         crate::platform::show_cpu(hv, &cpu);
     }
     loop {
-        step(&mut cpu, &mut local, hv);
+        step(&mut cpu, hv);
     }
 }
 
 /// One turn: runs the next vCPU until it has to leave, or idles until an interrupt.
-pub fn step(cpu: &mut Cpu, local: &mut Local, hv: &Hypervisor) {
+pub fn step(cpu: &mut Cpu, hv: &Hypervisor) {
     let more = hv.reap_some();
     crate::domain::bury(hv, cpu);
     crate::console::turn(hv, cpu);
     crate::time::run_timers(hv, cpu);
     match hv.sched.next(hv, cpu) {
-        Some(vcpu) => run_vcpu(cpu, local, hv, &vcpu),
+        Some(vcpu) => run_vcpu(cpu, hv, &vcpu),
         // There is work yet.
         None if more => {}
         None => {
@@ -43,7 +42,7 @@ pub fn step(cpu: &mut Cpu, local: &mut Local, hv: &Hypervisor) {
 }
 
 /// Runs one vCPU until it has to leave.
-fn run_vcpu(cpu: &mut Cpu, local: &mut Local, hv: &Hypervisor, vcpu: &Arc<Vcpu>) {
+fn run_vcpu(cpu: &mut Cpu, hv: &Hypervisor, vcpu: &Arc<Vcpu>) {
     let Some(dom) = vcpu.domain.upgrade() else {
         return;
     };
@@ -66,7 +65,6 @@ fn run_vcpu(cpu: &mut Cpu, local: &mut Local, hv: &Hypervisor, vcpu: &Arc<Vcpu>)
     }
     let mut cx = Cx {
         cpu,
-        local,
         hv,
         dom: &dom,
         vcpu,
@@ -106,6 +104,7 @@ fn dispatch(cx: &mut Cx, exit: Exit) {
             }
         }
         Exit::Syscall32 => pv::syscall32(cx),
+        Exit::Sysenter => pv::sysenter(cx),
         Exit::IretFault => pv::iret_fault(cx),
     }
 }

@@ -6,7 +6,7 @@
 extern crate std;
 
 use crate::console::Console;
-use crate::cx::{Cx, Local};
+use crate::cx::Cx;
 use crate::domain::{Domain, DomainList, Vcpu};
 use crate::fail::HyperResult;
 use crate::guest::GuestPtr;
@@ -151,7 +151,6 @@ impl World {
     /// Calls `f` in the context of a domain's vCPU, on CPU `cpu`.
     pub fn on<R>(&self, on: &TestDomain, vcpu: u32, cpu: u32, f: impl FnOnce(&mut Cx) -> R) -> R {
         let mut cpu = self.machine.cpu(cpu);
-        let mut local = Local::default();
         let vcpu = on.dom.vcpu(vcpu).unwrap();
         let mut state = vcpu.state.lock();
         on.dom.dirty_cpus.set(cpu.id());
@@ -159,7 +158,6 @@ impl World {
         state.root.get_or_insert_with(|| on.root.another());
         let mut cx = Cx {
             cpu: &mut cpu,
-            local: &mut local,
             hv: self.hv,
             dom: &on.dom,
             vcpu,

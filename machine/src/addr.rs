@@ -41,3 +41,9 @@ impl core::fmt::LowerHex for Gfn {
         core::fmt::LowerHex::fmt(&self.0, f)
     }
 }
+
+/// Whether a virtual address is canonical: bits 63 to 47 are equal.
+#[inline]
+pub fn canonical(va: u64) -> bool {
+    ((va << 16) as i64 >> 16) as u64 == va
+}

@@ -15,6 +15,8 @@ pub enum Exit {
     Syscall,
     /// SYSCALL from 32-bit code.
     Syscall32,
+    /// SYSENTER; where the guest was is not known.
+    Sysenter,
     /// The guest's own frame could not be returned to.
     IretFault,
     /// An exception in the guest; the error code is in the registers.

@@ -1,8 +1,8 @@
 #!/bin/sh
 # First process of the dom0 that xtask boots. The word xenios=MODE on the kernel's command line
-# says what to do: shell, demo, demo-xl, demo-guest, xl:GROUP,GROUP..., boot, dmesg, oslat. Every
-# mode but shell ends with one line "XENIOS-DEMO: PASS" or "XENIOS-DEMO: FAIL reason" and powers
-# off.
+# says what to do: shell, demo, demo-xl, demo-guest, xl:GROUP,GROUP..., boot, reboot, dmesg, oslat.
+# Every mode but shell ends with one line "XENIOS-DEMO: PASS" or "XENIOS-DEMO: FAIL reason" and
+# powers off or reboots.
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=${TERM:-linux}
 . /xenios/guests.sh
 
@@ -158,6 +158,14 @@ bench-xl)
 	toolstack || fail "the toolstack's daemons do not start"
 	bench_xl
 	pass
+	;;
+reboot)
+	uname -a
+	say "cpus: $(grep -c ^processor /proc/cpuinfo)"
+	echo "XENIOS-DEMO: PASS"
+	sync
+	busybox reboot -f
+	sleep 60
 	;;
 boot)
 	uname -a

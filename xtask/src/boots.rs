@@ -33,6 +33,10 @@ pub struct Trial {
     pub loader: Loader,
     /// The network card.
     pub nic: Nic,
+    /// Words for the hypervisor's command line besides the usual ones, which they override.
+    pub words: &'static str,
+    /// What a line of the console must have each.
+    pub said: &'static [&'static str],
     /// What dom0 does.
     pub mode: &'static str,
     /// How long it may take.
@@ -46,8 +50,30 @@ impl Trial {
         mem: 3072,
         loader: Loader::Multiboot,
         nic: Nic::E1000e,
+        words: "",
+        said: &[],
         mode: "demo",
         limit: Duration::from_secs(300),
+    };
+
+    /// Options that change how the machine is driven, and what shows that they did.
+    pub const OPTIONS: Self = Self {
+        words: "com1=115200/115200,8n1,0x3f8,0 console_timestamps=boot mem=2G availmem=1800M \
+                badpage=0x12345,0x20000-0x20010 no-smep smap=0 x2apic=no tdt=0 clocksource=pit \
+                cpuinfo dom0=verbose,pvh reboot=kbd conring_size=64k edd=off",
+        said: &[
+            "RAM: 1800 MiB",
+            "MHz by PIT",
+            "APIC: xAPIC, timer",
+            "SMEP false SMAP false",
+            "CPU 1: AuthenticAMD",
+            "Dom0's memory:",
+            "\"dom0\" has invalid value \"verbose,pvh\"",
+            "\"edd\" has no effect",
+            "] Domain 0 shutdown: rebooting machine",
+        ],
+        mode: "reboot",
+        ..Self::USUAL
     };
 
     /// Boots it on `host`; the console goes to the log called `name`.
@@ -89,11 +115,21 @@ impl Trial {
             warnings == 0,
             "Linux printed {warnings} warnings with a backtrace"
         );
+        if self.mode == "reboot" {
+            ensure!(
+                run.has("shutdown: rebooting machine"),
+                "the hypervisor was not asked to reboot"
+            );
+        }
+        for text in self.said {
+            ensure!(run.has(text), "no line has {text:?}");
+        }
         Ok(format!("{} CPUs, {} MiB", self.smp, self.mem))
     }
 
     fn boot(&self, name: &str, image: PathBuf, dom0: &Dom0) -> Result<Boot> {
-        let cmdline = run::hypervisor_words(self.mem);
+        let cmdline = format!("{} {}", run::hypervisor_words(self.mem), self.words);
+        let cmdline = cmdline.trim().to_owned();
         let words = run::dom0_words(self.mode, "hvc0");
         let initrd = overlay::initrd(dom0, &[])?;
         if self.loader == Loader::Multiboot {

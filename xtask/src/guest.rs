@@ -20,6 +20,8 @@ pub struct Trial {
     pub smp: u32,
     /// RAM, MiB.
     pub mem: u32,
+    /// The CPU's model and flags.
+    pub cpu: &'static str,
     /// Exact instruction counts on one CPU.
     pub icount: bool,
     /// How long it may take.
@@ -31,6 +33,7 @@ impl Trial {
     pub const ONE: Self = Self {
         smp: 1,
         mem: 1024,
+        cpu: qemu::CPU,
         icount: false,
         limit: Duration::from_secs(120),
     };
@@ -66,6 +69,7 @@ impl Trial {
             smp: self.smp,
             mem: self.mem,
             icount: self.icount,
+            cpu: self.cpu.to_owned(),
             until: Some("GUEST-END "),
             ..Machine::new(Boot::Multiboot {
                 image,

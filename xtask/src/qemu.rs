@@ -82,6 +82,10 @@ pub struct Machine {
 /// The CPU every test uses: all that TCG has, less what it gets wrong.
 pub const CPU: &str = "max,+svm,+npt,-rdtscp";
 
+/// The same as one of Intel's, as far as it matters: SYSENTER instead of 32-bit SYSCALL, and what
+/// the hypervisor does about speculation.
+pub const INTEL: &str = "max,-svm,-rdtscp,vendor=GenuineIntel";
+
 impl Machine {
     /// A machine of the usual size with no devices.
     pub fn new(boot: Boot) -> Self {

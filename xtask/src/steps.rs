@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::boots::{self, Loader};
 use crate::guest;
-use crate::qemu::Nic;
+use crate::qemu::{INTEL, Nic};
 use crate::scenarios::Group;
 
 /// What a step does.
@@ -81,6 +81,17 @@ pub const STEPS: &[Step] = &[
         Kind::Guest("pv-basic", guest::Trial::TWO),
     ),
     step(
+        "guest-pv-basic-intel",
+        true,
+        Kind::Guest(
+            "pv-basic",
+            guest::Trial {
+                cpu: INTEL,
+                ..guest::Trial::TWO
+            },
+        ),
+    ),
+    step(
         "guest-pv-hostile",
         true,
         Kind::Guest("pv-hostile", guest::Trial::TWO),
@@ -143,6 +154,15 @@ pub const STEPS: &[Step] = &[
             ..USUAL
         }),
     ),
+    step(
+        "dom0-reboot",
+        true,
+        Kind::Dom0(boots::Trial {
+            mode: "reboot",
+            ..USUAL
+        }),
+    ),
+    step("dom0-options", true, Kind::Dom0(boots::Trial::OPTIONS)),
     step(
         "dom0-grub-bios",
         true,

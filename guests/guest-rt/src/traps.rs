@@ -24,6 +24,10 @@ pub const SYSCALL: u64 = 0x100;
 pub const EVENT: u64 = 0x101;
 /// The pseudo vector of the failsafe callback.
 pub const FAILSAFE: u64 = 0x102;
+/// The pseudo vector of a `SYSCALL` from 32-bit user mode; its callback is not registered.
+pub const SYSCALL32: u64 = 0x103;
+/// The pseudo vector of a `SYSENTER`; its callback is not registered.
+pub const SYSENTER: u64 = 0x104;
 /// The vector of the software interrupt that user mode may raise.
 pub const INT80: u64 = 0x80;
 
@@ -95,7 +99,7 @@ global_asm!(
     "    .balign 16",
     ".endm",
     ".section .text.traps, \"ax\", @progbits",
-    ".globl trap_stubs, catch_enter, catch_fault, trap_failsafe, trap_step2, trap_stub_0x80, trap_stub_0x100, trap_stub_0x101",
+    ".globl trap_stubs, catch_enter, catch_fault, trap_failsafe, trap_step2, trap_stub_0x80, trap_stub_0x100, trap_stub_0x101, trap_stub_0x103, trap_stub_0x104",
     ".balign 16",
     "trap_stubs:",
     "    TRAP_STUB 0, 0",
@@ -121,6 +125,8 @@ global_asm!(
     "    TRAP_STUB 0x80, 0",
     "    TRAP_STUB 0x100, 0",
     "    TRAP_STUB 0x101, 0",
+    "    TRAP_STUB 0x103, 0",
+    "    TRAP_STUB 0x104, 0",
     // The failsafe frame has ds, es, fs, gs between r11 and rip.
     "trap_failsafe:",
     "    pop rcx",
@@ -216,6 +222,8 @@ unsafe extern "C" {
     static trap_stub_0x80: [u8; 0];
     static trap_stub_0x100: [u8; 0];
     static trap_stub_0x101: [u8; 0];
+    static trap_stub_0x103: [u8; 0];
+    static trap_stub_0x104: [u8; 0];
     static trap_failsafe: [u8; 0];
     static trap_step2: [u8; 0];
 }
@@ -371,6 +379,8 @@ pub fn stub(vector: u64) -> u64 {
         INT80 => &raw const trap_stub_0x80 as u64,
         SYSCALL => &raw const trap_stub_0x100 as u64,
         EVENT => &raw const trap_stub_0x101 as u64,
+        SYSCALL32 => &raw const trap_stub_0x103 as u64,
+        SYSENTER => &raw const trap_stub_0x104 as u64,
         _ => &raw const trap_failsafe as u64,
     }
 }

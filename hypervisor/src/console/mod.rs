@@ -156,6 +156,8 @@ pub struct Console {
     booted: AtomicU64,
     /// There is something to do for [`turn`].
     busy: AtomicBool,
+    /// There is something in the log that its readers were not told of.
+    new: AtomicBool,
     /// The line has to be asked for input.
     polled: AtomicBool,
     /// The line asked for more than was done at once.
@@ -192,6 +194,7 @@ impl Console {
             sync: options.sync_console,
             booted: AtomicU64::new(0),
             busy: AtomicBool::new(false),
+            new: AtomicBool::new(false),
             polled: AtomicBool::new(false),
             unserved: AtomicBool::new(false),
         }
@@ -200,12 +203,18 @@ impl Console {
     /// Logs a line whatever the level asked for.
     pub fn say(&self, args: fmt::Arguments) {
         self.out.lock().line(self.booted(), true, args);
-        self.busy.store(true, Ordering::Relaxed);
+        self.news();
     }
 
     /// Tells what the wall clock stood at when system time was zero, nanoseconds since 1970.
     pub fn set_date(&self, booted: u64) {
         self.booted.store(booted, Ordering::Relaxed);
+    }
+
+    /// The log has something new.
+    fn news(&self) {
+        self.new.store(true, Ordering::Relaxed);
+        self.busy.store(true, Ordering::Relaxed);
     }
 
     fn booted(&self) -> u64 {
@@ -223,7 +232,7 @@ impl Console {
             if let Some(missed) = out.own.pass(now) {
                 self.limited(&mut out, missed, true, args);
             }
-            self.busy.store(true, Ordering::Relaxed);
+            self.news();
         }
     }
 
@@ -256,7 +265,7 @@ impl Console {
             let args = format_args!("d{domid}v{vcpu} {args}");
             self.limited(&mut out, missed, sent, args);
         }
-        self.busy.store(true, Ordering::Relaxed);
+        self.news();
     }
 
     fn limited(&self, out: &mut Output, missed: u64, sent: bool, args: fmt::Arguments) {
@@ -273,7 +282,7 @@ impl Console {
         machine::console::write(bytes);
         if self.domain_to_ring {
             out.ring.push(bytes);
-            self.busy.store(true, Ordering::Relaxed);
+            self.news();
         }
     }
 
@@ -312,7 +321,9 @@ fn work(hv: &Hypervisor, cpu: &mut Cpu) {
     let mut out = console.out.lock();
     out.now = out.now.max(now);
     drop(out);
-    if let Some(control) = hv.domain(0) {
+    if console.new.swap(false, Ordering::Relaxed)
+        && let Some(control) = hv.domain(0)
+    {
         crate::event::send_global_virq(hv, cpu, &control, VIRQ_CON_RING);
     }
     if console.unserved.swap(false, Ordering::Relaxed) {

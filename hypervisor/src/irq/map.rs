@@ -28,8 +28,10 @@ pub fn map_pirq(cx: &mut Cx, arg: u64) -> HyperResult {
     let pirq = match arg.r#type {
         MAP_PIRQ_TYPE_GSI => map_gsi(cx, &dom, arg.index, arg.pirq)?,
         MAP_PIRQ_TYPE_MSI | MAP_PIRQ_TYPE_MSI_SEG => map_msi(cx, &dom, &arg)?,
-        // Several vectors in a row on one CPU need interrupt remapping to be moved at once.
-        MAP_PIRQ_TYPE_MULTI_MSI => return Err(Errno::EOPNOTSUPP.into()),
+        MAP_PIRQ_TYPE_MULTI_MSI => {
+            one_message(&arg)?;
+            map_msi(cx, &dom, &arg)?
+        }
         _ => return Err(Errno::EINVAL.into()),
     };
     arg.pirq = i32::try_from(pirq).map_err(|_| Errno::EINVAL)?;
@@ -81,9 +83,21 @@ fn map_gsi(cx: &Cx, dom: &Domain, index: i32, pirq: i32) -> Result<u32, Errno> {
     Ok(pirq)
 }
 
+/// What may be asked of a request for several messages of one function. As in Xen, more than one
+/// needs interrupt remapping: without it several vectors in a row cannot be moved at once.
+/// Errors: `EINVAL` with a table; `EDOM` for a number that no function has; `EOPNOTSUPP`.
+fn one_message(arg: &PhysdevMapPirq) -> Result<(), Errno> {
+    match arg.entry_nr {
+        _ if arg.table_base != 0 => Err(Errno::EINVAL),
+        1 => Ok(()),
+        2..=32 => Err(Errno::EOPNOTSUPP),
+        _ => Err(Errno::EDOM),
+    }
+}
+
 fn map_msi(cx: &mut Cx, dom: &Domain, arg: &PhysdevMapPirq) -> Result<u32, Errno> {
     // The high half is the segment, where the type says that there is one.
-    if arg.r#type == MAP_PIRQ_TYPE_MSI_SEG && arg.bus >> 16 != 0 {
+    if arg.r#type != MAP_PIRQ_TYPE_MSI && arg.bus >> 16 != 0 {
         return Err(Errno::ENODEV);
     }
     let function = Function {

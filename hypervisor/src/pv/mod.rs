@@ -22,9 +22,10 @@ pub use bounce::{deliver, inject};
 pub use crash::crash;
 pub use descriptors::release_descriptors;
 pub use exception::{exception, int80, iret_fault};
+pub use machine::addr::canonical;
 pub use mode::{load, save};
 pub use msr::MC_BANKS;
-pub use syscall::{syscall, syscall32};
+pub use syscall::{syscall, syscall32, sysenter};
 
 /// Flat ring 3 code, 64-bit.
 pub const GUEST_CS64: u16 = 0xe033;
@@ -32,8 +33,3 @@ pub const GUEST_CS64: u16 = 0xe033;
 pub const GUEST_CS32: u16 = 0xe023;
 /// Flat ring 3 data and stack.
 pub const GUEST_SS: u16 = 0xe02b;
-
-/// Whether an address is canonical (bits 63 to 47 equal).
-pub fn canonical(va: u64) -> bool {
-    ((va << 16) as i64 >> 16) as u64 == va
-}

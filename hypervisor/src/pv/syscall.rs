@@ -19,6 +19,16 @@ pub fn syscall32(cx: &mut Cx) {
     enter(cx, callback);
 }
 
+/// SYSENTER. The frame's instruction and stack pointers are null: the kernel's own convention
+/// with its users says what they are.
+pub fn sysenter(cx: &mut Cx) {
+    let callback = cx.st.traps.sysenter;
+    if callback.address == 0 {
+        return inject(cx, 13, Some(0));
+    }
+    enter(cx, callback);
+}
+
 #[inline]
 fn enter(cx: &mut Cx, callback: Callback) {
     if callback.address == 0 {

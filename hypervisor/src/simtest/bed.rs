@@ -1,6 +1,5 @@
 //! A domain whose vCPUs really run, and the count of its references when it is over.
 
-use crate::cx::Local;
 use crate::domain::{Domain, Vcpu};
 use crate::fail::Fail;
 use crate::hv::Hypervisor;
@@ -148,9 +147,8 @@ impl Bed {
         self.machine.run(seed, |mut cpu| {
             let id = machine::CpuApi::id(&cpu);
             let vcpu = self.dom.vcpu(id).unwrap();
-            let mut local = Local::default();
             while !vcpu.sched.is_blocked() && !self.dom.is_shut_down() {
-                crate::run::step(&mut cpu, &mut local, self.hv);
+                crate::run::step(&mut cpu, self.hv);
             }
             // One more turn takes it off the CPU.
             self.hv.sched.next(self.hv, &mut cpu);

@@ -8,7 +8,7 @@ use super::Fpu;
 use super::guest::{self, GuestCpu, GuestOp, Left};
 use super::mem::{Shared, lock, set_current};
 use super::std::collections::VecDeque;
-use super::walk::canonical;
+use crate::addr::canonical;
 use crate::cpu::{CpuApi, Exit, Fault};
 use crate::pv::GDT_PAGES;
 use crate::regs::*;

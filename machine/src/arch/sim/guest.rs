@@ -8,8 +8,9 @@
 //! the next interrupt. Operations that neither fault nor trap do not leave the guest.
 
 use super::mem::{Shared, lock};
-use super::walk::{Access, PageFault, Target, canonical, translate};
+use super::walk::{Access, PageFault, Target, translate};
 use crate::addr::Mfn;
+use crate::addr::canonical;
 use crate::frame::{Mem, MemOps};
 use crate::regs::GuestRegs;
 use crate::words;

@@ -68,11 +68,6 @@ pub(super) enum Target {
 const M2P_RO_VA: u64 = 0xffff_8000_0000_0000;
 const HYPERVISOR_END: u64 = 0xffff_8800_0000_0000;
 
-/// Whether the address can be named at all.
-pub(super) fn canonical(va: u64) -> bool {
-    ((va << 16) as i64 >> 16) as u64 == va
-}
-
 fn fault(va: u64, access: Access, present: bool) -> PageFault {
     let error = 4 | u32::from(present) | u32::from(access.write) << 1 | u32::from(access.exec) << 4;
     PageFault { addr: va, error }

@@ -5,6 +5,7 @@
 //! Invariant: an area is written by its own CPU only, but for the atomics in it.
 
 use super::entry::{self, selector};
+use super::features;
 use super::layout::*;
 use crate::regs::GuestRegs;
 use core::arch::asm;
@@ -256,6 +257,13 @@ pub unsafe fn load(cpu: u32) {
             0xc000_0083,
             entry + &raw const entry::__xenios_syscall32 as u64,
         );
+        let f = features::get();
+        if f.sysenter && !f.amd {
+            wrmsr(0x174, selector::HOST_CS as u64);
+            wrmsr(0x175, base + AREA_DATA + HOST_RSP as u64);
+            let at = &raw const entry::__xenios_sysenter as u64;
+            wrmsr(0x176, entry + at);
+        }
         // Flags cleared on SYSCALL: all that change how the host would run.
         wrmsr(0xc000_0084, 0x0024_7700 | 1 << 18);
     }

@@ -14,10 +14,11 @@ pub use flush::relax;
 pub use trap::patch_entry;
 
 use super::area::{self, Area};
-use super::entry::{self, VECTOR_SYSCALL32};
+use super::entry::{self, VECTOR_SYSCALL32, VECTOR_SYSENTER};
 use super::layout::*;
 use super::mitigate::xpti;
 use super::{apic, clock, fpu, io, mem::TLB, usercopy};
+use crate::addr::canonical;
 use crate::cpu::{CpuApi, Exit, Fault, Interrupt, SegBase};
 use crate::cpumask::{AtomicCpuMask, CpuMask};
 use crate::frame::{Page, PageType};
@@ -131,10 +132,6 @@ const FS_BASE: u32 = 0xc000_0100;
 const GS_BASE: u32 = 0xc000_0101;
 const KERNEL_GS_BASE: u32 = 0xc000_0102;
 
-fn canonical(va: u64) -> bool {
-    ((va << 16) as i64 >> 16) as u64 == va
-}
-
 impl CpuApi for Cpu {
     #[inline(always)]
     fn id(&self) -> u32 {
@@ -162,6 +159,7 @@ impl CpuApi for Cpu {
             0..=31 => Exit::Exception(vector as u8),
             32..=255 => Exit::Interrupt(vector as u8),
             VECTOR_SYSCALL32 => Exit::Syscall32,
+            VECTOR_SYSENTER => Exit::Sysenter,
             _ => Exit::IretFault,
         }
     }

@@ -149,8 +149,7 @@ __xenios_syscall:
     push -1                         // VECTOR_SYSCALL
     jmp .Lxenios_save
 
-    // SYSENTER and 32-bit SYSCALL are refused by never being enabled for 32-bit code: they
-    // come here as 32-bit SYSCALL on AMD only.
+    // SYSCALL from 32-bit code, which only AMD's processors have.
     .balign 16
     .globl __xenios_syscall32
 __xenios_syscall32:
@@ -163,6 +162,30 @@ __xenios_syscall32:
     push 0
     mov dword ptr [rsp + 4], 0x101  // VECTOR_SYSCALL32
     jmp .Lxenios_save
+
+    // SYSENTER, which AMD's processors have not in long mode. The stack is at the frame's end
+    // already; where the guest was and its stack are not told. Of its flags only IF is off.
+    .balign 16
+    .globl __xenios_sysenter
+__xenios_sysenter:
+    push 0xe02b
+    push 0
+    pushfq
+2:  push 2
+    popfq
+    push 3
+    push 0
+    push 0
+    mov dword ptr [rsp + 4], 0x102  // VECTOR_SYSENTER
+    jmp .Lxenios_save
+    // With TF on, #DB comes first: it takes that flag away and goes on here.
+    .globl __xenios_sysenter_tf
+__xenios_sysenter_tf:
+    push 0xe02b
+    push 0
+    pushfq
+    or dword ptr [rsp], 0x100
+    jmp 2b
 
     // extern "C" fn(area: *mut Area): into the guest; returns at its next exit.
     .balign 16
@@ -302,6 +325,8 @@ __xenios_patch_clac_2:
 
 /// 32-bit SYSCALL (AMD only) from compatibility mode.
 pub const VECTOR_SYSCALL32: u32 = 0x101;
+/// SYSENTER (not AMD).
+pub const VECTOR_SYSENTER: u32 = 0x102;
 
 unsafe extern "C" {
     pub(super) static __entry_start: u8;
@@ -309,6 +334,8 @@ unsafe extern "C" {
     pub(super) static __xenios_stubs: u8;
     pub(super) static __xenios_syscall: u8;
     pub(super) static __xenios_syscall32: u8;
+    pub(super) static __xenios_sysenter: u8;
+    pub(super) static __xenios_sysenter_tf: u8;
     pub(super) static __xenios_patch_clac_1: u8;
     pub(super) static __xenios_patch_clac_2: u8;
     pub(super) static __xenios_patch_exit: u8;

@@ -13,6 +13,7 @@ use spin::Once;
 pub struct Features {
     pub smep: bool,
     pub smap: bool,
+    pub sysenter: bool,
     pub fsgsbase: bool,
     pub pcid: bool,
     pub invpcid: bool,
@@ -48,7 +49,7 @@ const CR4_SMAP: u64 = 1 << 21;
 pub fn detect(settings: &Settings) {
     FEATURES.call_once(|| {
         let (_, ebx0, _, _) = cpuid(0, 0);
-        let (_, _, ecx1, _) = cpuid(1, 0);
+        let (_, _, ecx1, edx1) = cpuid(1, 0);
         let (_, ebx7, _, _) = cpuid_max(7, 0);
         let (_, _, _, edx81) = cpuid_max(0x8000_0001, 0);
         let (_, _, _, edx87) = cpuid_max(0x8000_0007, 0);
@@ -56,6 +57,7 @@ pub fn detect(settings: &Settings) {
         Features {
             smep: settings.smep && ebx7 & 1 << 7 != 0,
             smap: settings.smap && ebx7 & 1 << 20 != 0,
+            sysenter: edx1 & 1 << 11 != 0,
             fsgsbase: ebx7 & 1 << 0 != 0,
             pcid: ecx1 & 1 << 17 != 0,
             invpcid: ebx7 & 1 << 10 != 0,

@@ -42,11 +42,20 @@ pub fn acpi_sleep(platform: &Platform, type_a: u8, type_b: u8) {
     ];
     for enable in [0, SLEEP_ENABLE] {
         for (register, kind) in halves {
-            let Some(Register::Port(port)) = register else {
-                continue;
-            };
-            let kept = inw(port) & !(7 << 10) & !SLEEP_ENABLE;
-            outw(port, kept | u16::from(kind & 7) << 10 | enable);
+            let kind = u16::from(kind & 7) << 10 | enable;
+            match register {
+                Some(Register::Port(port)) => {
+                    let kept = inw(port) & !(7 << 10) & !SLEEP_ENABLE;
+                    outw(port, kept | kind);
+                }
+                Some(Register::Memory(addr)) if addr & 3 == 0 => {
+                    if let Some(window) = Mmio::map(addr, 4) {
+                        let kept = window.read32(0) & !(7 << 10) & !u32::from(SLEEP_ENABLE);
+                        window.write32(0, kept | u32::from(kind));
+                    }
+                }
+                _ => {}
+            }
         }
     }
     super::clock::delay(100_000_000);

@@ -3,14 +3,29 @@
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use guest_rt::harness::{Failure, Outcome};
 use guest_rt::mem::{self, Page, pte};
-use guest_rt::traps::{Fault, INT80, SYSCALL};
+use guest_rt::traps::{self, Fault, INT80, SYSCALL, SYSCALL32, SYSENTER};
 use guest_rt::user::{self, Target};
-use guest_rt::{check, events, hypercall, ok, same};
+use guest_rt::{check, events, hypercall, insn, ok, same};
 use xen_abi::arch_x86::VGCF_in_syscall;
+use xen_abi::callback::{CALLBACKTYPE_syscall32, CALLBACKTYPE_sysenter};
 use xen_abi::mmu::*;
 
 const CODE: u64 = 0x40_0000;
 const STACK: u64 = 0x40_2000;
+/// Flat code of 32 bits.
+const CS32: u64 = 0xe023;
+/// Where the machine-to-phys table is.
+const M2P: u64 = 0xffff_8000_0000_0000;
+const TF: u64 = 1 << 8;
+const NT: u64 = 1 << 14;
+const AC: u64 = 1 << 18;
+
+/// Whether the processor has SYSCALL and not SYSENTER in 32-bit code of long mode, or the other
+/// way round.
+fn is_amd() -> bool {
+    // "Auth" and "Hygo".
+    matches!(insn::cpuid(0, 0)[1], 0x6874_7541 | 0x6f67_7948)
+}
 
 static READY: AtomicU64 = AtomicU64::new(0);
 
@@ -26,7 +41,7 @@ fn space() -> Outcome {
     }
     let [l4, l3, l2, l1, code, stack] = [(); 6].map(|()| mem::alloc());
     // 0: syscall. 16: int 0x80. 32: ud2. 48: mov rax, [rax]. 64: mov [rax], rax. 80: push rax; syscall
-    // 96: hlt. 112: mov rax, cs.
+    // 96: hlt. 112: sysenter.
     for (at, bytes) in [
         (0, &[0x0f, 0x05][..]),
         (16, &[0xcd, 0x80]),
@@ -35,6 +50,7 @@ fn space() -> Outcome {
         (64, &[0x48, 0x89, 0x00]),
         (80, &[0x50, 0x0f, 0x05]),
         (96, &[0xf4]),
+        (112, &[0x0f, 0x34]),
     ] {
         for (i, &b) in bytes.iter().enumerate() {
             code.byte(at + i).store(b, Relaxed);
@@ -52,11 +68,20 @@ fn space() -> Outcome {
 }
 
 fn run(offset: u64, rax: u64) -> Result<Fault, Failure> {
+    run_in(0xe033, 0x202, offset, rax)
+}
+
+/// In code of 32 bits.
+fn run32(offset: u64, rax: u64) -> Result<Fault, Failure> {
+    run_in(CS32, 0x202, offset, rax)
+}
+
+fn run_in(cs: u64, rflags: u64, offset: u64, rax: u64) -> Result<Fault, Failure> {
     space()?;
     Ok(user::enter(Target {
         rip: CODE + offset,
-        cs: 0xe033,
-        rflags: 0x202,
+        cs,
+        rflags,
         rsp: STACK,
         ss: 0xe02b,
         rax,
@@ -100,16 +125,17 @@ pub fn faults() -> Outcome {
 }
 
 pub fn isolated() -> Outcome {
-    // Neither the kernel, nor the hypervisor, nor its M2P is there in user mode.
+    // Neither the kernel, nor the hypervisor, nor its M2P is there in user mode; Xen with XPTI
+    // leaves the M2P.
     for va in [
         mem::start_info().pt_base,
-        0xffff_8000_0000_0000,
+        M2P,
         0xffff_82d0_4000_0000,
         0xffff_8300_0000_0000,
     ] {
         let fault = run(48, va)?;
         check!(
-            fault.vector == 14 && fault.cr2 == va,
+            fault.vector == 14 && fault.cr2 == va || !is_amd() && va == M2P,
             "user read of {va:#x}: {fault:x?}"
         );
     }
@@ -160,5 +186,56 @@ pub fn event() -> Outcome {
     same!(events::upcalls(), before + 1);
     events::settle(port);
     ok!(events::close(port));
+    Ok(())
+}
+
+pub fn int80_32() -> Outcome {
+    let fault = run32(16, 46)?;
+    same!((fault.vector, fault.rax, fault.rip), (INT80, 46, CODE + 18));
+    same!((fault.cs & 0xffff, fault.rsp), (CS32, STACK));
+    Ok(())
+}
+
+pub fn syscall32() -> Outcome {
+    ok!(traps::register_callback(
+        CALLBACKTYPE_syscall32,
+        0,
+        traps::stub(SYSCALL32)
+    ));
+    let fault = run32(0, 47)?;
+    if !is_amd() {
+        same!((fault.vector, fault.rip), (6, CODE));
+        return Ok(());
+    }
+    same!((fault.vector, fault.rax), (SYSCALL32, 47));
+    same!((fault.rip, fault.rsp), (CODE + 2, STACK));
+    same!(fault.cs & 0xffff, CS32);
+    Ok(())
+}
+
+pub fn sysenter() -> Outcome {
+    let fault = run32(112, 48)?;
+    if is_amd() {
+        // #UD by the manual, #GP in QEMU.
+        check!(matches!(fault.vector, 6 | 13), "SYSENTER: {fault:x?}");
+        same!(fault.rip, CODE + 112);
+        return Ok(());
+    }
+    // Whoever is registered for it now is told no more than afterwards.
+    same!((fault.rip, fault.rsp), (0, 0));
+    ok!(traps::register_callback(
+        CALLBACKTYPE_sysenter,
+        0,
+        traps::stub(SYSENTER)
+    ));
+    for cs in [CS32, 0xe033] {
+        for flags in [0, TF, NT | AC, TF | NT | AC] {
+            let fault = run_in(cs, 0x202 | flags, 112, 49)?;
+            same!((fault.vector, fault.rax), (SYSENTER, 49));
+            same!((fault.rip, fault.rsp), (0, 0));
+            same!(fault.cs & 3, 3);
+            same!(fault.rflags & (0x202 | TF | NT | AC), 0x202 | flags);
+        }
+    }
     Ok(())
 }

@@ -1,9 +1,10 @@
 //! What the policy asks of a processor, on the simulated one.
 
 use super::super::mem::{NEVER, lock};
-use super::super::walk::{canonical, check_host_slots};
+use super::super::walk::check_host_slots;
 use super::super::{guest, order, sched};
 use super::*;
+use crate::addr::canonical;
 use crate::cpu::{Fault, Interrupt, SegBase, guest_va_ok};
 use crate::cpumask::CpuMask;
 use crate::frame::{Page, PageType};

@@ -13,8 +13,21 @@ use core::sync::atomic::Ordering;
 extern "C" fn __xenios_host_trap(frame: &mut GuestRegs) {
     match frame.vector {
         // A guest's breakpoint on the operand of an instruction that blocks #DB up to the next
-        // one, which was a system call: the entry code is where it strikes. Not the host's.
-        1 => {}
+        // one, which was a system call: the entry code is where it strikes. Not the host's. Nor
+        // is the single step that the guest took SYSENTER by.
+        1 => {
+            frame.rflags &= !rflags::TF;
+            let entry = area::current().map(|area| area::base(area.cpu) + AREA_ENTRY);
+            let start = &raw const entry::__entry_start as u64;
+            let [plain, stepped] = [
+                &raw const entry::__xenios_sysenter,
+                &raw const entry::__xenios_sysenter_tf,
+            ]
+            .map(|at| entry.map(|entry| entry + (at as u64 - start)));
+            if Some(frame.rip) == plain {
+                frame.rip = stepped.unwrap_or(frame.rip);
+            }
+        }
         2 => {
             if let Some(area) = area::current() {
                 area.nmi.fetch_add(1, Ordering::Relaxed);
