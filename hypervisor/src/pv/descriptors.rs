@@ -179,7 +179,7 @@ pub fn set_ldt(cx: &mut Cx, base: u64, entries: u32) -> Result<(), Fail> {
 }
 
 fn ldt_page(cx: &mut Cx, va: u64) -> Option<Page> {
-    let root = cx.st.root.as_ref()?.mfn();
+    let root = cx.st.root.as_ref()?;
     let mem = cx.hv.mem;
     let l1 = crate::mem::update_va::find_l1(mem, root, va)?;
     let pte = mem.table_entry(l1, PageType::L1, (va >> 12) as usize & 511)?;
