@@ -161,6 +161,7 @@ fn deliver_nmi(cx: &mut Cx) {
     }
     cx.vcpu.nmi_pending.store(false, Ordering::Relaxed);
     cx.st.in_nmi = true;
+    super::shortcut::drop(cx);
     let handler = Handler {
         cs: super::GUEST_CS64,
         address: cx.st.traps.nmi,
