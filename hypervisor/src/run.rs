@@ -76,6 +76,7 @@ fn run_vcpu(cpu: &mut Cpu, hv: &Hypervisor, vcpu: &Arc<Vcpu>) {
         while cx.live {
             pv::deliver(&mut cx);
             let exit = cx.cpu.enter();
+            cx.st.kernel_mode = cx.cpu.in_kernel(cx.st.kernel_mode);
             dispatch(&mut cx, exit);
         }
         // When nobody else wants the CPU, nothing has to be saved.

@@ -60,6 +60,27 @@ pub enum SegBase {
     OtherGs,
 }
 
+/// What the machine needs to serve, by itself and in the policy's place, a system call of the
+/// loaded guest's users (a frame on the kernel's stack, events masked) and the kernel's `iret`.
+/// It may always leave either to the policy.
+#[derive(Debug)]
+pub struct Shortcut<'a> {
+    /// Root table of the kernel.
+    pub kernel_root: Option<&'a Page>,
+    /// Root table of the users.
+    pub user_root: Option<&'a Page>,
+    /// The kernel's stack pointer for entries from its users.
+    pub kernel_sp: u64,
+    /// The kernel's 64-bit handler of system calls, which wants events masked; `None` when it
+    /// has none of this kind.
+    pub syscall: Option<u64>,
+    /// Bits that RFLAGS gets in the kernel's frames (its I/O privilege level).
+    pub flags: u64,
+    /// The frame that `vcpu_info` is in, and where: its first byte is "an event is pending", its
+    /// second "events are masked".
+    pub info: (&'a Page, usize),
+}
+
 /// A physical CPU, as its own code sees it. Never shared between CPUs.
 pub trait CpuApi {
     /// Its number, from 0.
@@ -117,6 +138,20 @@ pub trait CpuApi {
     /// take the change over, with a full flush, where they run on copies of it (XPTI). Called
     /// before what the entry named is given up.
     fn root_changed(&mut self, _users: &AtomicCpuMask) {}
+    /// Tells the machine whether the loaded guest's kernel runs, or its users.
+    fn set_in_kernel(&mut self, _kernel: bool) {}
+    /// Whether the kernel runs: `was`, if nothing happened since the last entry that the policy
+    /// does not know of (see [`Shortcut`]).
+    fn in_kernel(&self, was: bool) -> bool {
+        was
+    }
+    /// Whether a [`Shortcut`] would be of use, and none is set.
+    fn wants_shortcut(&self) -> bool {
+        false
+    }
+    /// Sets a shortcut or takes it away. It goes by itself when the guest is loaded or its
+    /// tables are left; until then, whoever changes what it names sets another or none.
+    fn set_shortcut(&mut self, _shortcut: Option<&Shortcut<'_>>) {}
     /// Leaves the guest's page tables for the host's own.
     fn unset_root(&mut self);
     /// Maps a descriptor frame at page `slot` (0 to 13) of the GDT.

@@ -194,13 +194,15 @@ impl Block {
     /// The block's frames as tokens. Frames with old data are cleared when `scrub` says so.
     pub fn into_pages(self, scrub: bool) -> impl Iterator<Item = Page> {
         let Block { mem, first, order } = self;
-        (0..1u64 << order).map(move |i| {
-            let page = Page::from_counted(mem, Mfn(first.0 + i));
+        // All of a block's frames are in the table.
+        (0..1u64 << order).filter_map(move |i| {
+            let mfn = Mfn(first.0 + i);
+            let page = Page::from_counted(mem, mfn, mem.frame(mfn)?);
             let old = page.info().state.fetch_and(!DIRTY, Relaxed);
             if scrub && old & DIRTY != 0 {
                 page.clear();
             }
-            page
+            Some(page)
         })
     }
 

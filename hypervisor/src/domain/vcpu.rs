@@ -34,6 +34,11 @@ impl GuestArea {
         &self.page
     }
 
+    /// Where in the frame it begins, bytes.
+    pub fn offset(&self) -> usize {
+        self.offset
+    }
+
     /// The byte at `at`.
     #[inline(always)]
     pub fn byte(&self, at: usize) -> Option<&AtomicU8> {

@@ -34,7 +34,7 @@ struct Slot {
 impl Slot {
     /// By a virtual address in use now. Errors: `EINVAL` when no table covers it.
     fn of_va(cx: &Cx, va: u64) -> Result<Slot, Fail> {
-        let root = cx.st.root.as_ref().map(|root| root.mfn());
+        let root = cx.st.root.as_ref();
         let l1 = root.and_then(|root| find_l1(cx.hv.mem, root, va));
         let table = l1.and_then(|mfn| cx.hv.mem.get_page(mfn, cx.dom.owner()));
         let table = table.ok_or(Errno::EINVAL)?;

@@ -10,6 +10,9 @@ use xen_abi::Errno;
 use xen_abi::hypercall::{IRET, MULTICALL};
 use xen_abi::xen::MulticallEntry;
 
+/// Calls between two looks at other work.
+const LOOK: u64 = 4;
+
 /// Serves `count` calls from the guest's array. A call that has to be restarted leaves its new
 /// arguments in the array, and the multicall goes on there. The caller's own registers hold
 /// each call's arguments meanwhile and are put back, as a caller may rely on.
@@ -30,7 +33,8 @@ fn serve(cx: &mut Cx, [list, count]: [u64; 2]) -> HyperResult {
     let list = GuestPtr::<MulticallEntry>::new(list);
     list.check()?;
     for i in 0..count {
-        if i > 0 && cx.cpu.work_pending() {
+        // Each call that can take long looks for itself.
+        if i > 0 && i % LOOK == 0 && cx.cpu.work_pending() {
             cx.set_args([list.add(i).addr(), count - i]);
             return Err(Fail::Restart);
         }

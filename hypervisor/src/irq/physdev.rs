@@ -127,6 +127,7 @@ fn set_iopl(cx: &mut Cx, arg: u64) -> HyperResult {
         return Err(Errno::EINVAL.into());
     }
     cx.st.iopl = arg.iopl as u8;
+    crate::pv::shortcut::drop(cx);
     Ok(0)
 }
 

@@ -10,6 +10,7 @@ use machine::{CpuApi, Mfn, Page, PageType};
 use xen_abi::Errno;
 use xen_abi::mmu::*;
 use xen_abi::xen::DOMID_SELF;
+use zerocopy::IntoBytes;
 
 /// Set in `count` when the call goes on after an interruption.
 const PREEMPTED: u32 = 1 << 31;
@@ -90,26 +91,87 @@ fn apply(
     made: &mut u32,
 ) -> Result<(), Fail> {
     let mut table: Option<Page> = None;
+    let mut batch = [MmuUpdate::default(); BATCH];
     while *made < count {
         if *made > 0 && cx.cpu.work_pending() {
             return Err(Fail::Restart);
         }
         let n = ((count - *made) as usize).min(BATCH);
-        let batch: [MmuUpdate; BATCH] = if n == BATCH {
-            cx.copy_in(updates.add(*made as u64).cast())?
-        } else {
-            let mut some = [MmuUpdate::default(); BATCH];
-            for (i, update) in some.iter_mut().take(n).enumerate() {
-                *update = cx.copy_in(updates.add(*made as u64 + i as u64))?;
-            }
-            some
-        };
-        for update in batch.iter().take(n) {
-            one(cx, update, owners, &mut table)?;
-            *made += 1;
+        let from = updates.add(*made as u64);
+        if let (1, [first, ..]) = (n, &mut batch) {
+            *first = cx.copy_in(from)?;
+        } else if let Some(part) = batch.get_mut(..n) {
+            cx.copy_in_bytes(from.cast(), part.as_mut_bytes())?;
+        }
+        let mut rest = batch.get(..n).unwrap_or_default();
+        while let Some(update) = rest.first() {
+            let run = same_table(rest);
+            let l1 = match run.len() {
+                0 => None,
+                _ => find(cx, update, owners, &mut table)
+                    .filter(|page| page.info().page_type().0 == PageType::L1),
+            };
+            let done = match l1 {
+                Some(page) => {
+                    let entries = run
+                        .iter()
+                        .map(|u| (index(u), Pte(u.val), how(u.ptr & MMU_UPDATE_CMD_MASK)));
+                    let (done, result) = cx.tables().set_l1_run(page, entries, owners.frames);
+                    *made += done;
+                    result?;
+                    run.len()
+                }
+                None => {
+                    one(cx, update, owners, &mut table)?;
+                    *made += 1;
+                    1
+                }
+            };
+            rest = rest.get(done..).unwrap_or_default();
         }
     }
     Ok(())
+}
+
+/// The updates at the start of `list` that are of entries of one frame.
+#[inline(always)]
+fn same_table(list: &[MmuUpdate]) -> &[MmuUpdate] {
+    let plain = |update: &MmuUpdate| update.ptr & 4 == 0 && update.ptr & 3 != MMU_MACHPHYS_UPDATE;
+    let first = list.first().map_or(0, |update| update.ptr);
+    let len = list
+        .iter()
+        .take_while(|update| plain(update) && (update.ptr ^ first) >> 12 == 0)
+        .count();
+    list.get(..len).unwrap_or_default()
+}
+
+/// The frame that an update's entry is in, kept in `cached` for the next.
+#[inline]
+fn find<'a>(
+    cx: &Cx,
+    update: &MmuUpdate,
+    owners: &Owners,
+    cached: &'a mut Option<Page>,
+) -> Option<&'a Page> {
+    let mfn = Mfn::of(update.ptr);
+    if cached.as_ref().is_none_or(|page| page.mfn() != mfn) {
+        *cached = cx.hv.mem.get_page(mfn, owners.tables);
+    }
+    cached.as_ref()
+}
+
+#[inline(always)]
+fn index(update: &MmuUpdate) -> usize {
+    (update.ptr & 0xff8) as usize / 8
+}
+
+/// How a command writes. Entries of PV guests hold machine frames: nothing is translated anyway.
+#[inline(always)]
+fn how(command: u64) -> Write {
+    match command {
+        MMU_PT_UPDATE_PRESERVE_AD => Write::PreserveAd,
+        _ => Write::Plain,
+    }
 }
 
 #[inline]
@@ -120,23 +182,16 @@ fn one(
     cached: &mut Option<Page>,
 ) -> Result<(), Fail> {
     let how = match update.ptr & MMU_UPDATE_CMD_MASK {
-        MMU_NORMAL_PT_UPDATE => Write::Plain,
-        MMU_PT_UPDATE_PRESERVE_AD => Write::PreserveAd,
         MMU_MACHPHYS_UPDATE => return machphys(cx, update, owners),
-        // Entries of PV guests hold machine frames: nothing is translated anyway.
-        _ => Write::Plain,
+        command => how(command),
     };
-    let mfn = Mfn::of(update.ptr);
-    if cached.as_ref().is_none_or(|page| page.mfn() != mfn) {
-        *cached = cx.hv.mem.get_page(mfn, owners.tables);
-    }
-    let Some(table) = cached.as_ref() else {
+    let Some(table) = find(cx, update, owners, cached) else {
         return Err(Errno::EINVAL.into());
     };
     if update.ptr & 4 != 0 {
         return Err(Errno::ENOSYS.into());
     }
-    let index = (update.ptr & 0xff8) as usize / 8;
+    let index = index(update);
     let (kind, _) = table.info().page_type();
     match kind {
         PageType::L1 => cx

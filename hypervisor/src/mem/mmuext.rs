@@ -200,6 +200,7 @@ pub fn new_root(cx: &mut Cx, mfn: u64) -> Result<(), Fail> {
         return Err(Errno::EINVAL.into());
     }
     cx.cpu.flush_local(Flush::All);
+    crate::pv::shortcut::drop(cx);
     match cx.st.root.replace(page) {
         Some(old) => cx.tables().put_table_later(old),
         None => Ok(()),
@@ -224,6 +225,7 @@ fn new_user_root(cx: &mut Cx, mfn: u64) -> Result<(), Fail> {
         cx.hv.mem.show_m2p(&page, false);
         Some(page)
     };
+    crate::pv::shortcut::drop(cx);
     match core::mem::replace(&mut cx.st.user_root, new) {
         Some(old) => cx.tables().put_table_later(old),
         None => Ok(()),

@@ -72,13 +72,51 @@ impl Tables<'_> {
         how: Write,
         owner: u32,
     ) -> TableResult<()> {
-        let lock = TableLock::take(table);
-        let Some(slot) = table.words().get(index) else {
-            return Err(Errno::EINVAL.into());
-        };
-        if !table.info().is_validated(PageType::L1) {
-            return Err(Errno::EINVAL.into());
+        let _lock = TableLock::take(table);
+        match table.words().get(index) {
+            Some(slot) if table.info().is_validated(PageType::L1) => {
+                self.set_l1_locked(slot, new, how, owner)
+            }
+            _ => Err(Errno::EINVAL.into()),
         }
+    }
+
+    /// As [`Tables::set_l1`] for several entries of one table, whose lock is taken once. Returns
+    /// how many were set before the first that was refused, if one was.
+    #[inline]
+    pub fn set_l1_run(
+        &mut self,
+        table: &Page,
+        entries: impl Iterator<Item = (usize, Pte, Write)>,
+        owner: u32,
+    ) -> (u32, TableResult<()>) {
+        let _lock = TableLock::take(table);
+        if !table.info().is_validated(PageType::L1) {
+            return (0, Err(Errno::EINVAL.into()));
+        }
+        let mut made = 0;
+        for (index, new, how) in entries {
+            let Some(slot) = table.words().get(index) else {
+                return (made, Err(Errno::EINVAL.into()));
+            };
+            if let Err(fail) = self.set_l1_locked(slot, new, how, owner) {
+                return (made, Err(fail));
+            }
+            made += 1;
+        }
+        (made, Ok(()))
+    }
+
+    /// Sets an entry of a validated level 1 table, whose lock is held. References are taken and
+    /// put without waiting for anybody who could wait for the lock: whoever does answers flushes.
+    #[inline(always)]
+    fn set_l1_locked(
+        &mut self,
+        slot: &AtomicU64,
+        new: Pte,
+        how: Write,
+        owner: u32,
+    ) -> TableResult<()> {
         let old = Pte(slot.load(Ordering::Relaxed));
         let adjusted = new.adjusted(1);
         // The same frame with the same rights: what is counted stays as it is.
@@ -89,15 +127,25 @@ impl Tables<'_> {
                 None => Err(Errno::EBUSY.into()),
             };
         }
+        self.replace_l1(slot, old, new, how, owner)
+    }
+
+    /// Makes an entry name another frame, or none, or the same with other rights.
+    fn replace_l1(
+        &mut self,
+        slot: &AtomicU64,
+        old: Pte,
+        new: Pte,
+        how: Write,
+        owner: u32,
+    ) -> TableResult<()> {
         self.get_l1e(new, owner)?;
-        match write_entry(slot, old, adjusted, how) {
+        match write_entry(slot, old, new.adjusted(1), how) {
             Some(was) => {
-                drop(lock);
                 self.put_l1e(was);
                 Ok(())
             }
             None => {
-                drop(lock);
                 self.put_l1e(new);
                 Err(Errno::EBUSY.into())
             }

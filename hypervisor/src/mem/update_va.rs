@@ -5,15 +5,17 @@ use super::modify::Write;
 use super::pte::Pte;
 use crate::cx::Cx;
 use crate::fail::{Fail, HyperResult};
-use machine::{Mem, Mfn, PageType};
+use core::sync::atomic::Ordering;
+use machine::{Mem, Mfn, Page, PageType};
 use xen_abi::Errno;
 use xen_abi::xen::DOMID_SELF;
 
 /// The level 1 table that maps `va` under `root`, as it was a moment ago.
 #[inline]
-pub fn find_l1(mem: Mem, root: Mfn, va: u64) -> Option<Mfn> {
+pub fn find_l1(mem: Mem, root: &Page, va: u64) -> Option<Mfn> {
     let index = |level: u32| (va >> (12 + 9 * level)) as usize & 511;
-    let l3 = Pte(mem.table_entry(root, PageType::L4, index(3))?);
+    // A root in use is a validated table as long as it is one.
+    let l3 = Pte(root.words().get(index(3))?.load(Ordering::Relaxed));
     if !l3.present() || machine::frame::HOST_SLOTS.contains(&index(3)) {
         return None;
     }
@@ -37,7 +39,7 @@ pub fn update(cx: &mut Cx, va: u64, pte: Pte, flags: u64, owner: u32) -> HyperRe
     if !cx.st.old_tables.is_empty() {
         cx.tables().finish_old()?;
     }
-    let root = cx.st.root.as_ref().map(|root| root.mfn());
+    let root = cx.st.root.as_ref();
     let mem = cx.hv.mem;
     let l1 = root
         .and_then(|root| find_l1(mem, root, va))

@@ -169,6 +169,7 @@ fn deliver_nmi(cx: &mut Cx) {
         return;
     }
     cx.st.in_nmi = true;
+    super::shortcut::drop(cx);
     let handler = Handler {
         cs: trap.cs,
         address: trap.address,

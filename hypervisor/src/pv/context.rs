@@ -140,8 +140,7 @@ fn take_tables(
     let frames = ctx.gdt_frames.get(..count).unwrap_or_default();
     let mut gdt = take_gdt(&mut tables, frames)?;
     let entries = ctx.ldt_ents as u32;
-    let root = st.root.as_ref().map(Page::mfn);
-    let ldt = match take_ldt(&mut tables, root, ctx.ldt_base, entries) {
+    let ldt = match take_ldt(&mut tables, st.root.as_ref(), ctx.ldt_base, entries) {
         Ok(ldt) => ldt,
         Err(fail) => {
             drop_gdt(&mut gdt);

@@ -165,8 +165,8 @@ pub fn set_ldt(cx: &mut Cx, base: u64, entries: u32) -> Result<(), Fail> {
     if entries == 0 && cx.st.pv.ldt_entries == 0 {
         return Ok(());
     }
-    let root = cx.st.root.as_ref().map(|root| root.mfn());
-    let frames = take_ldt(&mut cx.tables(), root, base, entries)?;
+    let root = cx.st.root.as_ref().map(Page::another);
+    let frames = take_ldt(&mut cx.tables(), root.as_ref(), base, entries)?;
     cx.cpu.set_ldt(&frames, entries);
     drop_ldt(cx.st);
     cx.st.ldt_base = base;
@@ -179,7 +179,7 @@ pub fn set_ldt(cx: &mut Cx, base: u64, entries: u32) -> Result<(), Fail> {
 /// `root`, up to the first that cannot be one. Errors: `ENOMEM`; `Restart`.
 pub fn take_ldt(
     tables: &mut Tables,
-    root: Option<Mfn>,
+    root: Option<&Page>,
     base: u64,
     entries: u32,
 ) -> Result<Vec<Page>, Fail> {
@@ -203,7 +203,7 @@ pub fn take_ldt(
     Ok(frames)
 }
 
-fn ldt_page(tables: &Tables, root: Mfn, va: u64) -> Option<Page> {
+fn ldt_page(tables: &Tables, root: &Page, va: u64) -> Option<Page> {
     let mem = tables.hv.mem;
     let l1 = crate::mem::update_va::find_l1(mem, root, va)?;
     let pte = mem.table_entry(l1, PageType::L1, (va >> 12) as usize & 511)?;

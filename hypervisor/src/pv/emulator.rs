@@ -54,12 +54,7 @@ impl Emulated<'_, '_> {
     /// Writes to a level 1 table that the guest sees read-only: validated like any update.
     fn table_write(&mut self, va: u64, new: u64, how: Write) -> core::result::Result<(), Fail> {
         let cx = &mut *self.cx;
-        let root = cx
-            .st
-            .root
-            .as_ref()
-            .map(|root| root.mfn())
-            .ok_or(Errno::EFAULT)?;
+        let root = cx.st.root.as_ref().ok_or(Errno::EFAULT)?;
         let mem = cx.hv.mem;
         let l1 = update_va::find_l1(mem, root, va).ok_or(Errno::EFAULT)?;
         let entry = mem

@@ -41,5 +41,6 @@ pub fn call(cx: &mut Cx, _: [u64; 0]) -> HyperResult {
     }
     cx.st.in_nmi = false;
     cx.vcpu.set_upcall_mask(frame.rflags & rflags::IF == 0);
+    super::shortcut::ensure(cx);
     Ok(0)
 }

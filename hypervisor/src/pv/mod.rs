@@ -14,6 +14,7 @@ mod mode;
 mod msr;
 mod privop;
 mod ptwr;
+pub mod shortcut;
 mod syscall;
 pub mod traps;
 pub mod xstate;

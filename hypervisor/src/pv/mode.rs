@@ -13,6 +13,7 @@ pub fn load(cpu: &mut Cpu, st: &mut VcpuState) -> bool {
     };
     let Some(root) = root else { return false };
     cpu.load_pv(&st.pv);
+    cpu.set_in_kernel(st.kernel_mode);
     cpu.set_root(root)
 }
 
@@ -26,6 +27,7 @@ pub fn save(cx: &mut Cx) {
 #[inline]
 pub fn to_kernel(cx: &mut Cx) {
     cx.st.kernel_mode = true;
+    cx.cpu.set_in_kernel(true);
     cx.cpu.swap_gs();
     if let Some(root) = &cx.st.root {
         cx.cpu.set_root(root);
@@ -39,6 +41,7 @@ pub fn to_user(cx: &mut Cx) -> bool {
         return false;
     };
     cx.st.kernel_mode = false;
+    cx.cpu.set_in_kernel(false);
     cx.cpu.swap_gs();
     cx.cpu.set_root(root)
 }

@@ -27,7 +27,7 @@ fn is_table(cx: &Cx, va: u64) -> bool {
         .st
         .root
         .as_ref()
-        .and_then(|root| find_l1(mem, root.mfn(), va))
+        .and_then(|root| find_l1(mem, root, va))
         .and_then(|l1| mem.table_entry(l1, PageType::L1, (va >> 12) as usize & 511))
         .map(Pte);
     entry.is_some_and(|pte| {

@@ -48,6 +48,7 @@ pub fn set_trap_table(cx: &mut Cx, [list]: [u64; 1]) -> HyperResult {
 pub fn stack_switch(cx: &mut Cx, [ss, sp]: [u64; 2]) -> HyperResult {
     cx.st.kernel_ss = ss as u16 | 3;
     cx.st.kernel_sp = sp;
+    super::shortcut::renew(cx);
     Ok(0)
 }
 
@@ -79,6 +80,7 @@ pub fn vm_assist(cx: &mut Cx, [cmd, kind]: [u64; 2]) -> HyperResult {
         VMASST_CMD_disable => cx.dom.assists.fetch_and(!(1 << kind), Ordering::Relaxed),
         _ => return Err(Errno::ENOSYS.into()),
     };
+    super::shortcut::drop(cx);
     Ok(0)
 }
 
@@ -178,10 +180,12 @@ fn register(cx: &mut Cx, reg: &CallbackRegister) -> HyperResult {
         }
         _ => return Err(Errno::ENOSYS.into()),
     }
+    super::shortcut::drop(cx);
     Ok(0)
 }
 
 fn unregister(cx: &mut Cx, kind: u32) -> HyperResult {
+    super::shortcut::drop(cx);
     match kind {
         t if t == CALLBACKTYPE_event as u32
             || t == CALLBACKTYPE_failsafe as u32

@@ -97,6 +97,7 @@ pub fn register_vcpu_info(cx: &mut Cx, vcpu: &Arc<Vcpu>, arg: u64) -> HyperResul
         let_go(area);
         return Err(Errno::EBUSY.into());
     }
+    crate::pv::shortcut::drop(cx);
     fence(Ordering::SeqCst);
     vcpu.time.shown.store(true, Ordering::Relaxed);
     crate::event::vcpu_info_moved(cx.hv, cx.cpu, cx.dom, vcpu);

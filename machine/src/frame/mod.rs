@@ -14,6 +14,8 @@ mod types;
 
 pub use list::PageList;
 pub use page::{DomainPage, Page, Stolen};
+#[cfg(target_os = "none")]
+pub(crate) use types::VALIDATED_L4;
 pub use types::{PageType, TypeGet, TypePut};
 
 use crate::addr::Mfn;
@@ -173,7 +175,7 @@ impl Mem {
         if !info.get_any() {
             return None;
         }
-        let page = Page::from_counted(self, mfn);
+        let page = Page::from_counted(self, mfn, info);
         if info.owner() == owner {
             Some(page)
         } else {
@@ -183,8 +185,9 @@ impl Mem {
 
     /// Takes a reference to a frame, whoever owns it.
     pub fn get_any_page(self, mfn: Mfn) -> Option<Page> {
-        if self.0.frame(mfn)?.get_any() {
-            Some(Page::from_counted(self, mfn))
+        let info = self.0.frame(mfn)?;
+        if info.get_any() {
+            Some(Page::from_counted(self, mfn, info))
         } else {
             None
         }

@@ -6,10 +6,16 @@ use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 /// One general reference to a frame. Dropping it gives the reference back; the frame goes to
 /// the list of the dead with the last one.
-#[derive(Debug)]
 pub struct Page {
     mem: Mem,
     mfn: Mfn,
+    info: &'static PageInfo,
+}
+
+impl core::fmt::Debug for Page {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_tuple("Page").field(&self.mfn).finish()
+    }
 }
 
 /// The reference that stands for a frame's place in its domain's allocation.
@@ -46,15 +52,15 @@ impl Drop for Stolen {
 impl Page {
     /// Wraps a reference that was already counted.
     #[inline]
-    pub(crate) fn from_counted(mem: Mem, mfn: Mfn) -> Page {
-        Page { mem, mfn }
+    pub(crate) fn from_counted(mem: Mem, mfn: Mfn, info: &'static PageInfo) -> Page {
+        Page { mem, mfn, info }
     }
 
     /// The token of a reference that [`Page::into_entry`] left behind in a page-table entry or
     /// another word. What it must uphold: each reference left behind is taken up at most once.
     #[inline]
     pub fn from_entry(mem: Mem, mfn: Mfn) -> Option<Page> {
-        mem.frame(mfn).map(|_| Page { mem, mfn })
+        mem.frame(mfn).map(|info| Page { mem, mfn, info })
     }
 
     /// Leaves the reference to the entry that now names the frame.
@@ -77,6 +83,7 @@ impl Page {
         Page {
             mem: self.mem,
             mfn: self.mfn,
+            info: self.info,
         }
     }
 
@@ -88,11 +95,7 @@ impl Page {
     /// The frame's entry in the table.
     #[inline]
     pub fn info(&self) -> &'static PageInfo {
-        match self.mem.0.frame(self.mfn) {
-            Some(info) => info,
-            // A token is only ever made for a frame of the table.
-            None => unreachable!(),
-        }
+        self.info
     }
 
     /// The frame as 512 words. Guests may write them at any time, hence atomics.
@@ -192,6 +195,7 @@ impl Page {
             DomainPage(Page {
                 mem: self.mem,
                 mfn: self.mfn,
+                info: self.info,
             })
         })
     }

@@ -52,6 +52,7 @@ impl PageType {
     }
 
     /// Level of a page-table type, zero for others.
+    #[inline]
     pub fn level(self) -> u8 {
         if (self as u8) <= 4 { self as u8 } else { 0 }
     }
@@ -65,8 +66,14 @@ const TYPE_SHIFT: u32 = 60;
 const TYPE_MASK: u64 = 0xf << TYPE_SHIFT;
 const PINNED: u64 = 1 << 59;
 const VALIDATED: u64 = 1 << 58;
+/// First bit of the type, the pin and the mark of validity.
+const UPPER: u32 = 58;
 const PARTIAL: u64 = 1 << 57;
 const LOCKED: u64 = 1 << 56;
+/// The upper six bits of a validated L4's type word, its pin left out.
+#[cfg(target_os = "none")]
+pub(crate) const VALIDATED_L4: u64 =
+    (PageType::L4 as u64) << (TYPE_SHIFT - UPPER) | VALIDATED >> UPPER;
 /// With PARTIAL: what is left is being put, and whoever left it so finishes it.
 const LEAVING: u64 = 1 << 55;
 const COUNT: u64 = (1 << 32) - 1;
@@ -121,11 +128,14 @@ impl PageInfo {
         (PageType::from_bits(word), (word & COUNT) as u32)
     }
 
-    /// Whether the frame is a validated table of type `t` just now.
-    #[inline]
+    /// Whether the frame is a validated table of type `t` just now. A table that nobody relies on
+    /// is not validated any more.
+    #[inline(always)]
     pub fn is_validated(&self, t: PageType) -> bool {
         let word = self.typ.load(Ordering::Acquire);
-        word & (TYPE_MASK | VALIDATED) == (t as u64) << TYPE_SHIFT | VALIDATED && word & COUNT != 0
+        word >> UPPER & !(PINNED >> UPPER)
+            == (t as u64) << (TYPE_SHIFT - UPPER) | VALIDATED >> UPPER
+            && (t.level() != 0 || word & COUNT != 0)
     }
 
     /// Whether the guest pinned the frame's type.

@@ -27,6 +27,9 @@ pub const DATA_SELECTOR: usize = offset_of!(Area, data_selector);
 /// Offset of [`Area::measures`].
 pub const MEASURES: usize = offset_of!(Area, measures);
 
+/// Offset of [`Area::short`].
+pub const SHORT: usize = offset_of!(Area, short);
+
 /// Long-mode task state segment (Intel SDM 3A, 8.7).
 #[repr(C, packed(4))]
 pub struct Tss {
@@ -37,6 +40,30 @@ pub struct Tss {
     _reserved2: u64,
     _reserved3: u16,
     io_map: u16,
+}
+
+/// What the short ways between a guest's kernel and its users need: see `shortcut`.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+pub struct Short {
+    /// Bit 0: the guest's kernel runs (else its users). Bit 1: the short ways may be taken.
+    pub state: u64,
+    /// Where the type words of the two root tables are, or [`super::shortcut::NO_ROOT`].
+    pub kernel_type: u64,
+    pub user_type: u64,
+    /// The root tables.
+    pub kernel_cr3: u64,
+    pub user_cr3: u64,
+    /// Where the kernel's frame of a system call goes.
+    pub frame: u64,
+    /// The kernel's handler of system calls.
+    pub entry: u64,
+    /// Bits that the frame's RFLAGS get.
+    pub flags: u64,
+    /// Where `vcpu_info` is.
+    pub info: u64,
+    /// Registers in use meanwhile: RAX, RBX, RCX, RDX, RSI, R11.
+    pub saved: [u64; 6],
 }
 
 /// What the entry code and the host need of one CPU.
@@ -66,6 +93,8 @@ pub struct Area {
     /// NMIs taken by the host and not yet handed on.
     pub nmi: AtomicU32,
     _pad: u32,
+    /// The short ways.
+    pub short: Short,
     tss: Tss,
 }
 

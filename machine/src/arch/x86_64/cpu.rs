@@ -17,9 +17,9 @@ use super::area::{self, Area};
 use super::entry::{self, VECTOR_SYSCALL32, VECTOR_SYSENTER};
 use super::layout::*;
 use super::mitigate::xpti;
-use super::{apic, clock, fpu, io, mem::TLB, usercopy};
+use super::{apic, clock, fpu, io, mem::TLB, shortcut, usercopy};
 use crate::addr::canonical;
-use crate::cpu::{CpuApi, Exit, Fault, Interrupt, SegBase};
+use crate::cpu::{CpuApi, Exit, Fault, Interrupt, SegBase, Shortcut};
 use crate::cpumask::{AtomicCpuMask, CpuMask};
 use crate::frame::{Page, PageType};
 use crate::measures::Measures;
@@ -72,6 +72,8 @@ pub struct Cpu {
     shadowed: bool,
     /// Whether CR4.TSD is set.
     tsc_traps: bool,
+    /// Whether the measures leave room for [`Shortcut`]s.
+    shortcuts: bool,
     _here: PhantomData<*mut ()>,
 }
 
@@ -96,6 +98,7 @@ impl Cpu {
             measures: Measures::default(),
             shadowed: false,
             tsc_traps: false,
+            shortcuts: false,
             _here: PhantomData,
         }
     }
@@ -152,7 +155,12 @@ impl CpuApi for Cpu {
     fn enter(&mut self) -> Exit {
         // SAFETY: the area is this CPU's; the frame's ring is 3, which every writer of `cs`
         // and `ss` upholds by the masks in `load_pv` and in the policy's iret, and IRET checks.
-        unsafe { entry::__xenios_enter(self.area) };
+        // Called directly, not through a table of addresses: a branch that cannot be mispredicted.
+        unsafe {
+            asm!("call {}", sym entry::__xenios_enter, inout("rdi") self.area => _,
+                lateout("r12") _, lateout("r13") _, lateout("r14") _, lateout("r15") _,
+                clobber_abi("C"));
+        }
         let vector = self.regs().vector;
         match vector {
             VECTOR_SYSCALL => Exit::Syscall,
@@ -280,6 +288,7 @@ impl CpuApi for Cpu {
     }
 
     fn load_pv(&mut self, state: &PvState) {
+        shortcut::set(self.area_mut(), None);
         if self.last != state.number {
             self.switch(state);
         }
@@ -348,7 +357,28 @@ impl CpuApi for Cpu {
         }
     }
 
+    #[inline(always)]
+    fn set_in_kernel(&mut self, kernel: bool) {
+        shortcut::set_in_kernel(self.area_mut(), kernel);
+    }
+
+    #[inline(always)]
+    fn in_kernel(&self, _was: bool) -> bool {
+        shortcut::in_kernel(self.area())
+    }
+
+    #[inline]
+    fn wants_shortcut(&self) -> bool {
+        self.shortcuts && !shortcut::armed(self.area())
+    }
+
+    fn set_shortcut(&mut self, shortcut: Option<&Shortcut<'_>>) {
+        let usable = shortcut.filter(|_| self.shortcuts);
+        shortcut::set(self.area_mut(), usable);
+    }
+
     fn unset_root(&mut self) {
+        shortcut::set(self.area_mut(), None);
         let cr3 = HOST_CR3.load(Ordering::Relaxed);
         // SAFETY: the host's own tables.
         unsafe { asm!("mov cr3, {}", in(reg) cr3, options(nostack, preserves_flags)) };

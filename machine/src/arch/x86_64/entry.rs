@@ -6,7 +6,7 @@
 //! needed. Invariant: the host runs with interrupts off; an interrupt is taken in the guest
 //! (where it is an exit) or in `idle`'s one-instruction window (where it is noted).
 
-use super::layout::{AREA_DATA, AREA_ENTRY};
+use super::layout::{AREA_DATA, AREA_ENTRY, AREA_STRIDE, AREA_VA};
 use core::arch::global_asm;
 
 /// Selectors in the hypervisor's page of the GDT (Xen's ABI fixes the ring 3 ones).
@@ -128,19 +128,22 @@ __xenios_patch_exit:                // a jump to the measures, where there are a
     mov rsp, [rip + __entry_start - {D} + {HOST_RSP}]
     .globl __xenios_exit_rest
 __xenios_exit_rest:
-    pop r15
-    pop r14
-    pop r13
-    pop r12
     pop rbp
     pop rbx
     ret
 
-    // SYSCALL from ring 3: the stack is still the guest's.
+    // SYSCALL from ring 3: the stack is still the guest's. The two commonest, a system call of
+    // the guest's users and its kernel's `iret`, have short ways of their own.
     .balign 16
     .globl __xenios_syscall
 __xenios_syscall:
     mov [rip + __entry_start - {D} + {RSP}], rsp
+    cmp byte ptr [rip + __entry_start - {D} + {SHORT}], 2
+    je __xenios_short_syscall
+    cmp rax, 23                     // iret
+    je __xenios_short_iret
+    .globl __xenios_long
+__xenios_long:
     lea rsp, [rip + __entry_start - {D} + {RSP}]
     mov qword ptr [rip + __entry_start - {D} + {SS}], 0xe02b
     push r11
@@ -187,16 +190,12 @@ __xenios_sysenter_tf:
     or dword ptr [rsp], 0x100
     jmp 2b
 
-    // extern "C" fn(area: *mut Area): into the guest; returns at its next exit.
+    // RDI is the area: into the guest; returns at its next exit. Keeps RBX and RBP only.
     .balign 16
     .globl __xenios_enter
 __xenios_enter:
     push rbx
     push rbp
-    push r12
-    push r13
-    push r14
-    push r15
     mov [rdi + {HOST_RSP}], rsp
     .globl __xenios_patch_entry
 __xenios_patch_entry:               // a jump to the measures, where there are any
@@ -236,17 +235,18 @@ __xenios_restore:
     pop rsi
     pop rdi
     add rsp, 8
-.Lxenios_iretq:
+    .globl __xenios_iretq
+__xenios_iretq:
     iretq
 
     // A fault, or an interrupt in the idle window, taken by the host itself. IRET to the guest
     // runs from the image's mapping of this code, or from this one (XPTI).
 .Lxenios_host:
     push rax
-    lea rax, [rip + .Lxenios_iretq]
+    lea rax, [rip + __xenios_iretq]
     cmp rax, [rsp + 16]
     je 1f
-    movabs rax, offset .Lxenios_iretq
+    movabs rax, offset __xenios_iretq
     cmp rax, [rsp + 16]
 1:  pop rax
     je .Lxenios_iret_fault
@@ -313,6 +313,7 @@ __xenios_patch_clac_2:
     D = const AREA_ENTRY - AREA_DATA,
     REGS = const super::area::REGS,
     HOST_RSP = const super::area::HOST_RSP,
+    SHORT = const super::area::SHORT,
     HOST_ROOT = const super::area::HOST_ROOT,
     RAX = const super::area::REGS + 80,
     ERROR = const super::area::REGS + 120,
@@ -340,5 +341,18 @@ unsafe extern "C" {
     pub(super) static __xenios_patch_clac_2: u8;
     pub(super) static __xenios_patch_exit: u8;
     pub(super) static __xenios_patch_entry: u8;
-    pub(super) fn __xenios_enter(area: *mut super::area::Area);
+    pub(super) fn __xenios_enter();
+}
+
+/// How far `rip` is from the same place in the image, when it lies in an area's mapping of the
+/// entry code; else zero.
+pub(super) fn displacement(rip: u64) -> u64 {
+    let start = &raw const __entry_start as u64;
+    let size = &raw const __entry_end as u64 - start;
+    let in_area = (rip & (AREA_STRIDE - 1)).wrapping_sub(AREA_ENTRY);
+    if rip >> 39 == AREA_VA >> 39 && in_area < size {
+        (rip - in_area).wrapping_sub(start)
+    } else {
+        0
+    }
 }

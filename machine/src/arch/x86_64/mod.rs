@@ -30,6 +30,7 @@ pub mod entry;
 mod fpu;
 pub mod mem;
 mod mitigate;
+mod shortcut;
 mod usercopy;
 
 pub use clock::now as now_ns;

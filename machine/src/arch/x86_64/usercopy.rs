@@ -5,7 +5,7 @@
 //! exception table, and SMAP is lifted for just these.
 
 use crate::cpu::{Fault, guest_va_ok};
-use core::arch::global_asm;
+use core::arch::{asm, global_asm};
 
 global_asm!(
     r#"
@@ -38,55 +38,108 @@ __xenios_patch_clac_3:
     .quad 3b, 4b
     .popsection
 
-    // rdi dst (guest), rsi src, rdx words of 8 bytes (1..) -> rax left over, without string ops
+    // Copies of so many words of 8 bytes, without a loop or string operations: rdi dst, rsi src
+    // -> rax zero if all went well. Nothing else is changed.
+    .macro xenios_copy_words words:vararg
+    .irp count, \words
     .balign 16
-    .globl __xenios_copy_words
-__xenios_copy_words:
-    .globl __xenios_patch_stac_2
-__xenios_patch_stac_2:
+    .globl __xenios_copy_\count
+__xenios_copy_\count:
+    .globl __xenios_patch_stac_w\count
+__xenios_patch_stac_w\count:
     .byte 0x0f, 0x1f, 0x00
-1:  mov rax, [rsi + rdx * 8 - 8]
-2:  mov [rdi + rdx * 8 - 8], rax
-    dec rdx
-    jnz 1b
-3:  mov rax, rdx
-    .globl __xenios_patch_clac_4
-__xenios_patch_clac_4:
-    .byte 0x0f, 0x1f, 0x00
-    ret
+    .set at, 0
+    .rept \count
+77: mov rax, [rsi + at]
+78: mov [rdi + at], rax
     .pushsection .ex_table, "a"
     .balign 8
-    .quad 1b, 3b
-    .quad 2b, 3b
+    .quad 77b, 79f
+    .quad 78b, 79f
     .popsection
+    .set at, at + 8
+    .endr
+    xor eax, eax
+    .globl __xenios_patch_clac_w\count
+__xenios_patch_clac_w\count:
+    .byte 0x0f, 0x1f, 0x00
+    ret
+79: mov eax, 1
+    jmp __xenios_patch_clac_w\count
+    .endr
+    .endm
+    xenios_copy_words 1, 2, 3, 4, 7, 8, 9
     "#
 );
 
 unsafe extern "C" {
     fn __xenios_copy(dst: u64, src: u64, len: u64) -> u64;
-    fn __xenios_copy_words(dst: u64, src: u64, words: u64) -> u64;
     static __ex_table_start: u8;
     static __ex_table_end: u8;
-    pub(super) static __xenios_patch_stac_1: u8;
-    pub(super) static __xenios_patch_stac_2: u8;
-    pub(super) static __xenios_patch_clac_3: u8;
-    pub(super) static __xenios_patch_clac_4: u8;
+    static __xenios_patch_stac_1: u8;
+    static __xenios_patch_clac_3: u8;
+}
+
+/// The copies of a number of words known beforehand.
+macro_rules! word_copies {
+    ($($words:literal $copy:ident $stac:ident $clac:ident)*) => {
+        unsafe extern "C" {
+            $(
+                fn $copy();
+                static $stac: u8;
+                static $clac: u8;
+            )*
+        }
+
+        /// Places that get STAC where the processor has SMAP.
+        pub fn stacs() -> impl Iterator<Item = *const u8> {
+            [&raw const __xenios_patch_stac_1, $(&raw const $stac),*].into_iter()
+        }
+
+        /// Places that get CLAC where the processor has SMAP.
+        pub fn clacs() -> impl Iterator<Item = *const u8> {
+            [&raw const __xenios_patch_clac_3, $(&raw const $clac),*].into_iter()
+        }
+
+        /// Whether the copy failed.
+        #[inline(always)]
+        fn copy_any(dst: u64, src: u64, len: usize) -> bool {
+            match len {
+                $(
+                    len if len == $words * 8 => {
+                        let failed: u32;
+                        // SAFETY: one side is a buffer of `len` bytes, the other a checked guest
+                        // address whose faults the exception table catches; only RAX changes.
+                        unsafe {
+                            asm!("call {}", sym $copy, in("rdi") dst, in("rsi") src,
+                                out("eax") failed);
+                        }
+                        failed != 0
+                    }
+                )*
+                // SAFETY: as above.
+                _ => unsafe { __xenios_copy(dst, src, len as u64) != 0 },
+            }
+        }
+    };
+}
+
+word_copies! {
+    1 __xenios_copy_1 __xenios_patch_stac_w1 __xenios_patch_clac_w1
+    2 __xenios_copy_2 __xenios_patch_stac_w2 __xenios_patch_clac_w2
+    3 __xenios_copy_3 __xenios_patch_stac_w3 __xenios_patch_clac_w3
+    4 __xenios_copy_4 __xenios_patch_stac_w4 __xenios_patch_clac_w4
+    7 __xenios_copy_7 __xenios_patch_stac_w7 __xenios_patch_clac_w7
+    8 __xenios_copy_8 __xenios_patch_stac_w8 __xenios_patch_clac_w8
+    9 __xenios_copy_9 __xenios_patch_stac_w9 __xenios_patch_clac_w9
 }
 
 #[inline(always)]
 fn copy(dst: u64, src: u64, len: usize, guest: u64) -> Result<(), Fault> {
-    let left = if len.is_multiple_of(8) && len <= 128 && len != 0 {
-        // SAFETY: one side is a buffer of `len` bytes, the other a checked guest address whose
-        // faults the exception table catches.
-        unsafe { __xenios_copy_words(dst, src, len as u64 / 8) }
-    } else {
-        // SAFETY: as above.
-        unsafe { __xenios_copy(dst, src, len as u64) }
-    };
-    if left == 0 {
-        Ok(())
-    } else {
+    if copy_any(dst, src, len) {
         Err(Fault { addr: guest })
+    } else {
+        Ok(())
     }
 }
 
@@ -108,8 +161,11 @@ pub fn write(va: u64, buf: &[u8]) -> Result<(), Fault> {
     copy(va, buf.as_ptr() as u64, buf.len(), va)
 }
 
-/// Where to continue after a fault at `rip`, if the fault is one that was reckoned with.
-pub fn fixup(rip: u64) -> Option<u64> {
+/// Where to continue after a fault at `rip`, if the fault is one that was reckoned with. The
+/// table names the image's addresses; in an area's mapping of the entry code `rip` is
+/// `displaced` from there, and so is what is returned.
+pub fn fixup(rip: u64, displaced: u64) -> Option<u64> {
+    let rip = rip.wrapping_sub(displaced);
     let start = (&raw const __ex_table_start).cast::<[u64; 2]>();
     let end = (&raw const __ex_table_end).cast::<[u64; 2]>();
     // SAFETY: the linker script bounds the table, whose entries are pairs of addresses.
@@ -117,5 +173,5 @@ pub fn fixup(rip: u64) -> Option<u64> {
     table
         .iter()
         .find(|entry| entry[0] == rip)
-        .map(|entry| entry[1])
+        .map(|entry| entry[1].wrapping_add(displaced))
 }

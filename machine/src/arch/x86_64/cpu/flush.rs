@@ -28,6 +28,7 @@ fn flush_all(cpu: u32) {
 }
 
 /// Flushes `what` on `cpu`, the running CPU.
+#[inline]
 pub fn do_flush(cpu: u32, what: Flush) {
     match what {
         Flush::All => flush_all(cpu),

@@ -1,6 +1,7 @@
 //! The running CPU's part in the measures against speculation.
 
 use super::super::mitigate::{self, xpti};
+use super::super::shortcut;
 use super::Cpu;
 use crate::measures::Measures;
 use crate::pv::PvState;
@@ -9,6 +10,7 @@ impl Cpu {
     /// What is done against speculation from now on.
     pub(in super::super) fn note_measures(&mut self, measures: &Measures) {
         self.measures = *measures;
+        self.shortcuts = shortcut::possible(measures);
     }
 
     /// Goes on to another vCPU than the last one.

@@ -4,7 +4,7 @@
 
 use super::super::entry;
 use super::super::layout::*;
-use super::super::{area, usercopy};
+use super::super::{area, shortcut, usercopy};
 use crate::regs::{GuestRegs, rflags};
 use core::sync::atomic::Ordering;
 
@@ -42,7 +42,7 @@ extern "C" fn __xenios_host_trap(frame: &mut GuestRegs) {
                 }
             }
         }
-        _ => match usercopy::fixup(frame.rip) {
+        _ => match usercopy::fixup(frame.rip, entry::displacement(frame.rip)) {
             Some(to) => frame.rip = to,
             None => super::super::panic::trap(frame),
         },
@@ -59,15 +59,15 @@ pub unsafe fn patch_entry(has_smap: bool) {
     }
     const CLAC: [u8; 3] = [0x0f, 0x01, 0xca];
     const STAC: [u8; 3] = [0x0f, 0x01, 0xcb];
-    let sites = [
-        (&raw const entry::__xenios_patch_clac_1, CLAC),
-        (&raw const entry::__xenios_patch_clac_2, CLAC),
-        (&raw const usercopy::__xenios_patch_clac_3, CLAC),
-        (&raw const usercopy::__xenios_patch_clac_4, CLAC),
-        (&raw const usercopy::__xenios_patch_stac_1, STAC),
-        (&raw const usercopy::__xenios_patch_stac_2, STAC),
-    ];
-    for (site, bytes) in sites {
+    let stacs = usercopy::stacs().chain(shortcut::stacs());
+    let clacs = usercopy::clacs().chain(shortcut::clacs()).chain([
+        &raw const entry::__xenios_patch_clac_1,
+        &raw const entry::__xenios_patch_clac_2,
+    ]);
+    for (site, bytes) in stacs
+        .map(|site| (site, STAC))
+        .chain(clacs.map(|site| (site, CLAC)))
+    {
         let pa = site as u64 - IMAGE_VA + IMAGE_PA;
         // SAFETY: the image's own bytes, through the direct map, where it is writable.
         unsafe {
