@@ -24,6 +24,9 @@ const X87_SSE: u64 = 3;
 /// Bytes of the legacy area and the header of an XSAVE image.
 const XSAVE_BASE: u32 = 576;
 
+/// Bits of a linear address with page tables of four levels.
+const LINEAR_BITS: u32 = 48;
+
 /// Features of leaf 1 EDX that AMD repeats in 0x80000001 EDX.
 const REPEATED_BY_AMD: u32 = 0x0183_f3ff;
 
@@ -119,6 +122,7 @@ pub fn max(raw: &Policy, host: &Policy, allowed: &FeatureSet) -> Policy {
     p.basic[0][EAX] = MAX_BASIC;
     p.feature[0][EAX] = MAX_FEATURE;
     p.extended[0][EAX] = MAX_EXTENDED;
+    p.extended[8][EAX] = p.extended[8][EAX] & !0xff00 | LINEAR_BITS << 8;
     let mut features = p.features();
     features.keep(allowed);
     for feature in WITHOUT_REGISTERS {
@@ -208,7 +212,7 @@ pub fn constrain(p: &mut Policy, raw: &Policy, max: &Policy) {
     p.basic[1][EBX] = p.basic[1][EBX] & !0xff00 | max.basic[1][EBX] & 0xff00;
     // So many address bits as there are, 36 at least, and the linear ones of four levels.
     let bits = (p.extended[8][EAX] & 0xff).min(max.extended[8][EAX] & 0xff);
-    p.extended[8][EAX] = p.extended[8][EAX] & !0xffff | 48 << 8 | bits.max(36);
+    p.extended[8][EAX] = p.extended[8][EAX] & !0xffff | LINEAR_BITS << 8 | bits.max(36);
     extended_state(p, raw);
     hide(p);
     if p.extended[0xa] != max.extended[0xa] {

@@ -1,7 +1,7 @@
 //! CPUID as a guest's instruction finds it: its domain's policy, the few bits that change while
 //! it runs, and the hypervisor's own leaves at 0x40000000.
 
-use super::policy::{EBX, ECX, EXTENDED, Policy, Regs};
+use super::policy::{EAX, EBX, ECX, EXTENDED, Policy, Regs};
 use super::{Policies, build};
 use crate::cx::Cx;
 use machine::{Cpu, CpuApi};
@@ -81,8 +81,9 @@ fn own(cx: &Cx, policy: &Policy, leaf: u32, sub: u32) -> Regs {
             0,
         ],
         3 => crate::time::tsc::leaf(cx, sub),
-        // 4 is of hardware-virtualised guests. 5: bits of a machine address.
-        5 => [0, policy.extended[8][0] & 0xff, 0, 0],
+        // 4 is of hardware-virtualised guests. 5: bits of a machine address, which a PV guest's
+        // tables hold whatever its policy says of its own.
+        5 => [0, cx.hv.policies.host.extended[8][EAX] & 0xff, 0, 0],
         _ => [0; 4],
     }
 }

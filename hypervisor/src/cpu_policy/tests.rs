@@ -106,6 +106,7 @@ fn default_is_within_max_and_max_within_the_host() {
     }
     machine.set_cpuid(EXTENDED, 0, [0x8000_0008, 0, 0, 0]);
     machine.set_cpuid(EXTENDED + 1, 0, [0, 0, !0, !0]);
+    machine.set_cpuid(EXTENDED + 8, 0, [57 << 8 | 52, 0, 0, 0]);
     let all = Policies::new(&machine.cpu(0), true);
     let [hvm_max, hvm_default] = all.hvm.as_ref().unwrap();
     for (max, default) in [(&all.pv_max, &all.pv_default), (hvm_max, hvm_default)] {
@@ -134,6 +135,7 @@ fn default_is_within_max_and_max_within_the_host() {
         assert_eq!(pv.has(feature), on, "{feature}");
     }
     assert!(all.pv_max.features().has(XEN_X86_FEATURE_HLE));
+    assert_eq!(all.pv_default.extended[8][EAX], 48 << 8 | 52);
     assert!(hvm_default.features().has(XEN_X86_FEATURE_SMEP));
     // No protection keys and no tiles for PV; sizes follow.
     assert_eq!(all.pv_default.xstate[0], [0xe7, 0, 1152, 0]);
@@ -369,6 +371,7 @@ fn cpuid_answers_from_the_domains_policy() {
         assert_eq!(ask(cx, 0x4000_0000, 0)[EAX], 0x4000_0005);
         assert_eq!(ask(cx, 0x4000_0001, 0)[EAX], 0x4_0014);
         assert_eq!(ask(cx, 0x4000_0002, 0), [1, 0x4000_0000, 1, 0]);
+        assert_eq!(ask(cx, 0x4000_0005, 0), [0, 40, 0, 0]);
     });
 }
 
