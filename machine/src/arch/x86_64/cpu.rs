@@ -6,6 +6,7 @@
 
 mod descriptors;
 mod flush;
+mod hvm;
 mod regs;
 mod speculation;
 mod trap;

@@ -30,6 +30,7 @@ pub mod entry;
 mod fpu;
 pub mod mem;
 mod mitigate;
+mod svm;
 mod usercopy;
 
 pub use cpu::{Cpu, relax};
@@ -38,6 +39,7 @@ pub use mem::MemArch;
 pub use mitigate::apply as apply_measures;
 pub use smp::release as release_aps;
 pub use start::boot_bytes;
+pub use svm::HvmState;
 
 /// Called before a lock of `level` is waited for; the order is checked on the simulated machine.
 #[inline(always)]
