@@ -20,6 +20,7 @@ pub mod fail;
 pub mod grant;
 pub mod guest;
 pub mod hv;
+pub mod hvm;
 pub mod hypercall;
 pub mod irq;
 pub mod loader;

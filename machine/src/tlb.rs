@@ -55,6 +55,14 @@ impl TlbState {
         }
     }
 
+    /// What the clock stood at when `cpu` last flushed everything.
+    #[inline(always)]
+    pub fn last_flush(&self, cpu: u32) -> u32 {
+        self.last
+            .get(cpu as usize)
+            .map_or(0, |last| last.load(Ordering::Relaxed))
+    }
+
     /// Of `mask`, the CPUs that have not flushed since `stamp`.
     pub fn need_flush(&self, mask: &CpuMask, stamp: u32) -> CpuMask {
         let mut out = CpuMask::EMPTY;

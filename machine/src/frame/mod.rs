@@ -229,6 +229,11 @@ impl Mem {
         Some(self.0.words(mfn).get(index)?.load(Ordering::Relaxed))
     }
 
+    /// The words of a frame of RAM that the caller holds.
+    pub(crate) fn words(self, mfn: Mfn) -> &'static [AtomicU64; 512] {
+        self.0.words(mfn)
+    }
+
     /// Makes the hypervisor's slots of an L4 the hypervisor's own.
     pub fn install_host_slots(self, l4: &Page) {
         for slot in HOST_SLOTS {

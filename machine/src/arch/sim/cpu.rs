@@ -122,12 +122,27 @@ impl Cpu {
         self.task_switched
     }
 
+    pub(super) fn shared(&self) -> &'static Shared {
+        self.machine
+    }
+
+    /// The guest is entered.
+    pub(super) fn begin(&mut self) {
+        self.machine.advance(ENTRY_NS);
+    }
+
+    /// The guest was left.
+    pub(super) fn end(&mut self) {
+        self.exit_at = self.machine.now();
+        self.asked.set(0);
+    }
+
     fn per(&self) -> &'static super::mem::PerCpu {
         &self.machine.cpus[self.id as usize]
     }
 
     /// The interrupt that would be taken now.
-    fn pending(&self) -> Option<u8> {
+    pub(super) fn pending(&self) -> Option<u8> {
         let per = self.per();
         if self.machine.tlb.requested(self.id) {
             Some(FLUSH_VECTOR)
@@ -172,7 +187,7 @@ impl Cpu {
     }
 
     /// The guest's next operation, if it has any.
-    fn next_op(&mut self) -> Option<GuestOp> {
+    pub(super) fn next_op(&mut self) -> Option<GuestOp> {
         let program = lock(&self.machine.programs).get(&self.regs.rip).cloned();
         let op = program.and_then(|program| lock(&program)(&mut self.guest()));
         op.or_else(|| self.script.pop_front())

@@ -28,23 +28,59 @@ pub(super) type Program = Box<dyn FnMut(&mut GuestCpu<'_>) -> Option<GuestOp> + 
 pub enum GuestOp {
     /// SYSCALL with a hypercall's registers: number in RAX, arguments in RDI, RSI, RDX, R10,
     /// R8, R9.
-    Hypercall { nr: u64, args: [u64; 6] },
+    Hypercall {
+        nr: u64,
+        args: [u64; 6],
+    },
     /// SYSCALL of a user program: only RAX is set.
-    UserSyscall { nr: u64 },
+    UserSyscall {
+        nr: u64,
+    },
     /// SYSCALL from 32-bit code.
-    Syscall32 { nr: u64 },
+    Syscall32 {
+        nr: u64,
+    },
     /// Reads 1, 2, 4 or 8 bytes (others count as 8) into RAX.
-    Read { va: u64, size: u8 },
+    Read {
+        va: u64,
+        size: u8,
+    },
     /// Writes the low bytes of `value`.
-    Write { va: u64, size: u8, value: u64 },
+    Write {
+        va: u64,
+        size: u8,
+        value: u64,
+    },
     /// Fetches an instruction.
-    Fetch { va: u64 },
+    Fetch {
+        va: u64,
+    },
     /// Raises an exception; RIP stays at the instruction.
-    Exception { vector: u8, error: u32 },
+    Exception {
+        vector: u8,
+        error: u32,
+    },
     /// The INT instruction.
-    Int { vector: u8 },
+    Int {
+        vector: u8,
+    },
     /// Computes for that many nanoseconds.
-    Work { ns: u32 },
+    Work {
+        ns: u32,
+    },
+    /// CPUID, RDMSR, WRMSR and HLT: a hardware-virtualised guest's exits; #GP in ring 3.
+    Cpuid {
+        leaf: u32,
+        subleaf: u32,
+    },
+    Rdmsr {
+        msr: u32,
+    },
+    Wrmsr {
+        msr: u32,
+        value: u64,
+    },
+    Halt,
 }
 
 /// The guest's view of the CPU it runs on, for programs.
@@ -254,6 +290,12 @@ pub(super) fn perform(g: &mut GuestCpu<'_>, op: GuestOp) -> Left {
         GuestOp::Work { ns } => {
             g.machine.advance(ns.into());
             Left::Stayed
+        }
+        GuestOp::Cpuid { .. } | GuestOp::Rdmsr { .. } | GuestOp::Wrmsr { .. } | GuestOp::Halt => {
+            Left::Trap {
+                vector: 13,
+                error: 0,
+            }
         }
     }
 }

@@ -42,6 +42,8 @@ pub(super) fn set_current(machine: &'static Shared) {
 /// What other CPUs see of a CPU.
 pub(super) struct PerCpu {
     pub tlb: Mutex<Tlb>,
+    /// Translations of nested tables: by root and guest frame.
+    pub nested_tlb: Mutex<BTreeMap<(u64, u64), super::hvm::Kept>>,
     pub kicked: AtomicBool,
     pub nmi: AtomicBool,
     pub taken: AtomicBool,
@@ -99,6 +101,7 @@ impl Shared {
             cpus: (0..cpus)
                 .map(|_| PerCpu {
                     tlb: Mutex::default(),
+                    nested_tlb: Mutex::default(),
                     kicked: AtomicBool::new(false),
                     nmi: AtomicBool::new(false),
                     taken: AtomicBool::new(false),
@@ -133,6 +136,7 @@ impl Shared {
         };
         if what == Flush::All {
             self.tlb.note_full_flush(cpu);
+            lock(&per.nested_tlb).clear();
         }
         lock(&per.tlb).flush(what, remote);
     }

@@ -23,6 +23,7 @@ mod devices;
 mod fpu;
 pub mod galloc;
 pub mod guest;
+mod hvm;
 pub mod ioapic;
 mod machine;
 mod mem;
@@ -41,6 +42,7 @@ pub use cpu::{
 };
 pub use fpu::Fpu;
 pub use guest::{GuestCpu, GuestOp};
+pub use hvm::HvmState;
 pub use machine::SimMachine;
 pub use mem::MemArch;
 pub use order::{lock_point, lock_released, lock_taken};

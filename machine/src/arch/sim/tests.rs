@@ -5,6 +5,7 @@ mod frames;
 mod guests;
 mod heap;
 mod memory;
+mod nested;
 mod runs;
 mod time;
 mod types;

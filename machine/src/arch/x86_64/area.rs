@@ -227,6 +227,20 @@ unsafe fn fill_idt(base: u64) {
     }
 }
 
+/// Vectors that have stacks of their own, in the order of these.
+const IST_VECTORS: [u64; IST_STACKS as usize] = [1, 2, 8, 18];
+
+/// Whether the running CPU, `cpu`, serves #DB, NMI, #DF and #MC on stacks of their own. Not
+/// while its task register is a guest's.
+pub fn use_ist(cpu: u32, on: bool) {
+    for (index, vector) in IST_VECTORS.iter().enumerate() {
+        let ist = if on { index as u8 + 1 } else { 0 };
+        let at = base(cpu) + AREA_IDT + vector * 16 + 4;
+        // SAFETY: the byte of a gate of this CPU's own table that names the stack.
+        unsafe { (at as *mut u8).write_volatile(ist) };
+    }
+}
+
 #[repr(C, packed)]
 struct TablePointer {
     limit: u16,

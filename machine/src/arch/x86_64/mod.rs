@@ -31,6 +31,7 @@ mod fpu;
 pub mod mem;
 mod mitigate;
 mod shortcut;
+mod svm;
 mod usercopy;
 
 pub use clock::now as now_ns;
@@ -40,6 +41,7 @@ pub use mem::MemArch;
 pub use mitigate::apply as apply_measures;
 pub use smp::release as release_aps;
 pub use start::boot_bytes;
+pub use svm::HvmState;
 
 /// Called before a lock of `level` is waited for; the order is checked on the simulated machine.
 #[inline(always)]

@@ -1,0 +1,3 @@
+//! Hardware-virtualised guests.
+
+pub mod vlapic;

@@ -1,0 +1,108 @@
+//! The timer: it counts bus cycles, divided, down to zero.
+
+use super::registers::MASKED;
+use super::{BUS_NS, Effect, Vlapic};
+
+/// Where it stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Timer {
+    /// When it runs out, nanoseconds; `None` when it stands still.
+    due: Option<u64>,
+}
+
+/// How it goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mode {
+    Once,
+    Periodic,
+    /// To a TSC deadline, or reserved: it does not count.
+    Other,
+}
+
+impl Vlapic {
+    pub(super) fn timer_mode(&self) -> Mode {
+        match self.lvt(0) >> 17 & 3 {
+            0 => Mode::Once,
+            1 => Mode::Periodic,
+            _ => Mode::Other,
+        }
+    }
+
+    /// Nanoseconds of a count: 1, 2, 4 ... 128 bus cycles.
+    fn unit(&self) -> u64 {
+        let code = self.divide & 3 | self.divide >> 1 & 4;
+        BUS_NS << ((code + 1) & 7)
+    }
+
+    fn period(&self) -> u64 {
+        u64::from(self.initial).saturating_mul(self.unit())
+    }
+
+    pub(super) fn stop(&mut self) {
+        self.timer.due = None;
+    }
+
+    /// The initial count was written.
+    pub(super) fn start(&mut self, now: u64) {
+        let runs = self.initial != 0 && self.timer_mode() != Mode::Other;
+        self.timer.due = runs.then(|| now.saturating_add(self.period()));
+    }
+
+    /// The divider changed with `left` counts to go.
+    pub(super) fn restart(&mut self, left: u32, now: u64) {
+        if self.timer.due.is_some() {
+            let rest = u64::from(left).saturating_mul(self.unit());
+            self.timer.due = Some(now.saturating_add(rest));
+        }
+    }
+
+    /// Counts to go.
+    pub(super) fn current(&self, now: u64) -> u32 {
+        let left = self.timer.due.map_or(0, |due| due.saturating_sub(now));
+        // A periodic timer that is overdue, because nobody ticked it yet, goes on meanwhile.
+        let left = match self.timer.due {
+            Some(due) if due <= now && self.timer_mode() == Mode::Periodic => {
+                let period = self.period().max(1);
+                period - (now - due) % period
+            }
+            _ => left,
+        };
+        left.div_ceil(self.unit()).min(u64::from(u32::MAX)) as u32
+    }
+
+    /// When [`Vlapic::tick`] has to be called, in nanoseconds.
+    pub fn deadline(&self) -> Option<u64> {
+        self.timer.due
+    }
+
+    /// Time has passed: requests the timer's interrupt when it is due. Ticks that were missed
+    /// are one.
+    pub fn tick(&mut self, now: u64) -> Effect {
+        let Some(due) = self.timer.due.filter(|due| *due <= now) else {
+            return Effect::default();
+        };
+        self.timer.due = match self.timer_mode() {
+            Mode::Periodic => {
+                let period = self.period().max(1);
+                let missed = (now - due) / period;
+                Some(due.saturating_add((missed + 1).saturating_mul(period)))
+            }
+            _ => None,
+        };
+        let lvt = self.lvt(0);
+        if lvt & MASKED == 0 {
+            self.request(lvt as u8, false);
+        }
+        Effect {
+            timer: true,
+            ..Effect::default()
+        }
+    }
+
+    /// The timer goes on with `left` counts to go, or stands still without.
+    pub(super) fn resume(&mut self, left: u32, now: u64) {
+        let rest = u64::from(left).saturating_mul(self.unit());
+        let runs = left != 0 && self.timer_mode() != Mode::Other;
+        self.timer.due = runs.then(|| now.saturating_add(rest));
+    }
+}

@@ -1,0 +1,133 @@
+//! Nested tables: references, splitting, and what is left at the end.
+
+use super::build::heap;
+use crate::arch::sim::SimMachine;
+use crate::frame::Page;
+use crate::heap::Heap;
+use crate::nested::{Kind, Leaf, Nested, NestedError};
+use crate::{Gfn, Mfn};
+
+struct World {
+    heap: Heap,
+    nested: Option<Nested>,
+}
+
+fn page(heap: &mut Heap) -> Page {
+    heap.alloc(0).unwrap().into_page(true).unwrap()
+}
+
+impl World {
+    fn new(frames: usize) -> World {
+        let machine = SimMachine::new(frames, 1);
+        let mut heap = heap(machine);
+        let root = page(&mut heap);
+        let nested = Some(Nested::new(root, 30));
+        World { heap, nested }
+    }
+
+    fn set(&mut self, gfn: u64, leaf: Leaf) -> Result<Option<Page>, NestedError> {
+        let heap = &mut self.heap;
+        let mut frames = || heap.alloc(0)?.into_page(true);
+        let mut guard = self.nested.as_ref().unwrap().lock();
+        guard
+            .set(Gfn(gfn), leaf, &mut frames)
+            .map(|stale| stale.page)
+    }
+
+    fn run(&mut self, gfn: u64) -> Result<Mfn, NestedError> {
+        let block = self.heap.alloc(9).unwrap();
+        let first = block.first();
+        let heap = &mut self.heap;
+        let mut frames = || heap.alloc(0)?.into_page(true);
+        let mut guard = self.nested.as_ref().unwrap().lock();
+        guard
+            .set_run(Gfn(gfn), 2, first, block.into_pages(true), &mut frames)
+            .map(|()| first)
+    }
+
+    fn nested(&self) -> &Nested {
+        self.nested.as_ref().unwrap()
+    }
+}
+
+#[test]
+fn entries_hold_what_they_name_and_give_it_back() {
+    let mut w = World::new(64);
+    let first = page(&mut w.heap);
+    let (mfn, another) = (first.mfn(), first.another());
+    assert!(w.set(5, Leaf::Ram(first)).unwrap().is_none());
+    assert_eq!(another.info().count(), 2);
+    let found = w.nested().lookup(Gfn(5)).unwrap();
+    assert_eq!((found.mfn, found.kind, found.level), (mfn, Kind::Ram, 1));
+    assert!(w.nested().lookup(Gfn(4)).is_none());
+    assert_eq!(w.nested().page(Gfn(5)).unwrap().0.mfn(), mfn);
+    let old = w.set(5, Leaf::Mmio(Mfn(0xfee00))).unwrap().unwrap();
+    assert_eq!((old.mfn(), another.info().count()), (mfn, 2));
+    drop(old);
+    assert_eq!(another.info().count(), 1);
+    // A device's memory is nobody's.
+    assert!(w.nested().page(Gfn(5)).is_none());
+    assert!(w.set(5, Leaf::None).unwrap().is_none());
+    assert!(w.nested().lookup(Gfn(5)).is_none());
+    assert_eq!(w.set(1 << 36, Leaf::None).unwrap_err(), NestedError::Range);
+}
+
+#[test]
+fn nothing_is_made_for_what_is_not_there() {
+    let mut w = World::new(64);
+    let before = w.heap.free_frames();
+    assert!(w.set(1 << 30, Leaf::None).unwrap().is_none());
+    assert_eq!(w.heap.free_frames(), before);
+}
+
+#[test]
+fn a_large_page_splits_around_what_changes() {
+    let mut w = World::new(2048);
+    let first = w.run(512).unwrap();
+    assert_eq!(w.nested().lookup(Gfn(700)).unwrap().level, 2);
+    assert_eq!(w.nested().lookup(Gfn(700)).unwrap().mfn.0, first.0 + 188);
+    let gone = w.set(700, Leaf::None).unwrap().unwrap();
+    assert_eq!(gone.mfn().0, first.0 + 188);
+    assert_eq!(gone.info().count(), 1);
+    for gfn in 512..1024 {
+        match w.nested().lookup(Gfn(gfn)) {
+            None => assert_eq!(gfn, 700),
+            Some(found) => {
+                assert_eq!((found.mfn.0, found.level), (first.0 + gfn - 512, 1));
+                assert_eq!(w.nested().page(Gfn(gfn)).unwrap().0.info().count(), 2);
+            }
+        }
+    }
+    // A run goes where nothing is, at a multiple of its size.
+    assert_eq!(w.run(512).unwrap_err(), NestedError::Range);
+    assert_eq!(w.run(1025).unwrap_err(), NestedError::Range);
+}
+
+#[test]
+fn without_memory_nothing_changes() {
+    let mut w = World::new(2048);
+    let first = w.run(512).unwrap();
+    let guard = w.nested.as_ref().unwrap();
+    let failed = guard.lock().set(Gfn(700), Leaf::None, &mut || None);
+    assert_eq!(failed.unwrap_err(), NestedError::NoMemory);
+    let found = w.nested().lookup(Gfn(700)).unwrap();
+    assert_eq!((found.level, found.mfn.0), (2, first.0 + 188));
+}
+
+#[test]
+fn the_end_frees_tables_and_frames() {
+    let mut w = World::new(2048);
+    let spare = page(&mut w.heap);
+    let mem = spare.mem();
+    let before = w.heap.free_frames();
+    w.run(512).unwrap();
+    let one = page(&mut w.heap);
+    w.set(3 << 20, Leaf::Ram(one)).unwrap();
+    assert!(w.set(600, Leaf::None).unwrap().is_some());
+    w.nested = None;
+    for mfn in mem.take_dead() {
+        w.heap.free(mfn);
+    }
+    // The root went too.
+    assert_eq!(w.heap.free_frames(), before + 1);
+}

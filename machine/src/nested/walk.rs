@@ -1,0 +1,69 @@
+//! Looking guest frames up, without a lock.
+
+use super::{Entry, Kind, LEVELS, MAX_GFN, Nested, load};
+use crate::addr::{Gfn, Mfn};
+use crate::frame::Page;
+
+/// How often a lookup is made when the entry changes under it.
+const TRIES: u32 = 4;
+
+/// What a guest frame is. A hint by the time it is used, unless a reference is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The machine frame.
+    pub mfn: Mfn,
+    /// What it is.
+    pub kind: Kind,
+    /// Whether the guest may write it.
+    pub writable: bool,
+    /// Level of the entry: 1 for 4 KiB, 2 for 2 MiB, 3 for 1 GiB.
+    pub level: u32,
+}
+
+impl Nested {
+    /// The leaf that maps `gfn`, and its level.
+    pub(crate) fn leaf(&self, gfn: Gfn) -> Option<(Entry, u32)> {
+        if gfn.0 >= MAX_GFN {
+            return None;
+        }
+        let mut table = self.root();
+        for level in (1..=LEVELS).rev() {
+            let entry = load(self.slot(table, gfn, level)?);
+            if !entry.is_present() {
+                return None;
+            }
+            if entry.is_leaf(level) {
+                return Some((entry, level));
+            }
+            table = entry.mfn();
+        }
+        None
+    }
+
+    /// What `gfn` is; `None` for nothing.
+    pub fn lookup(&self, gfn: Gfn) -> Option<Found> {
+        let (entry, level) = self.leaf(gfn)?;
+        let offset = gfn.0 & ((1 << (9 * (level - 1))) - 1);
+        Some(Found {
+            mfn: Mfn(entry.mfn().0 + offset),
+            kind: entry.kind(),
+            writable: entry.is_writable(),
+            level,
+        })
+    }
+
+    /// A reference to the frame of `gfn`, if it is counted memory, and whether the guest may
+    /// write it.
+    pub fn page(&self, gfn: Gfn) -> Option<(Page, bool)> {
+        for _ in 0..TRIES {
+            let found = self.lookup(gfn).filter(|found| found.kind.is_counted())?;
+            // Taken, then looked at again: only then was it the entry's frame all the time.
+            if let Some(page) = self.mem.get_any_page(found.mfn)
+                && self.lookup(gfn) == Some(found)
+            {
+                return Some((page, found.writable));
+            }
+        }
+        None
+    }
+}
