@@ -259,6 +259,7 @@ impl Scheduler {
         for vcpu in dom.all_vcpus() {
             vcpu.sched.hard.store(&all);
             vcpu.sched.soft.store(&all);
+            self.tell_affinity(cpu, vcpu);
             self.rehome(cpu, dom, vcpu);
         }
     }

@@ -23,8 +23,10 @@ impl Scheduler {
             Some(last) => came_off(last, now),
             None => Leaves::Asleep,
         };
-        let displaced = last.filter(|last| last.sched.displaced.swap(false, Ordering::Relaxed));
-        if displaced.is_some() {
+        let displaced = last.filter(|last| last.sched.displaced.load(Ordering::Relaxed));
+        if let Some(last) = &displaced {
+            // Set again if it is found in a wrong place again.
+            last.sched.displaced.store(false, Ordering::Relaxed);
             leaves = Leaves::Asleep;
         }
         let mut next = choose(group, queue, cpu, leaves, now);
@@ -33,12 +35,12 @@ impl Scheduler {
                 self.rehome(cpu, &dom, &vcpu);
             }
             if next.vcpu.is_none() {
-                next = choose(group, group.queue.lock(), cpu, Leaves::Asleep, now);
+                next = next.again(group, cpu, now);
             }
         }
         if next.vcpu.is_none() {
             if self.steal(cpu, group, now) {
-                next = choose(group, group.queue.lock(), cpu, Leaves::Asleep, now);
+                next = next.again(group, cpu, now);
             }
         } else {
             self.balance(cpu, group, now);
@@ -117,6 +119,19 @@ struct Next {
     vcpu: Option<Arc<Vcpu>>,
     /// When to ask again, if the CPU's timer does not know yet.
     until: Option<u64>,
+}
+
+impl Next {
+    /// Chooses once more, for a CPU that found nothing.
+    #[cold]
+    fn again(self, group: &Group, cpu: &Cpu, now: u64) -> Next {
+        let next = choose(group, group.queue.lock(), cpu, Leaves::Asleep, now);
+        Next {
+            vcpu: next.vcpu,
+            // What the first choice came to is not told to the timer yet.
+            until: next.until.or(self.until),
+        }
+    }
 }
 
 /// A vCPU came off its CPU: how.

@@ -422,3 +422,54 @@ fn turns_are_not_short() {
         world.turns
     );
 }
+
+#[test]
+fn nobody_is_lost_while_cpus_come_and_go() {
+    use super::super::policy::RealTime;
+    use super::super::sim::Sim;
+    let check = |sim: &Sim<Credit2>| {
+        let idle = sim.idle();
+        for unit in sim.ready() {
+            let state = sim.policy.entry(unit as Slot).unwrap().state;
+            assert_eq!(state, State::Waiting);
+            let beside = idle.intersect(&sim.guests[unit].hard);
+            assert!(beside.is_empty(), "unit {unit} waits beside an idle CPU");
+        }
+    };
+    for seed in 0..600 {
+        let mut random = Random::new(seed);
+        let cpus = 1 + random.below(5) as u32;
+        let policy = Credit2::new(cpus, Arc::default()).unwrap();
+        let mut sim = Sim::new(policy, cpus, seed);
+        let all = sim.there;
+        let n = 1 + random.below(8);
+        for _ in 0..n {
+            let rest = random.below(2) * 5 * MS;
+            sim.add(2 * MS, rest, all, RealTime::default());
+        }
+        for _ in 0..30 {
+            sim.run(5 * MS, check);
+            let (cpu, unit) = (random.below(cpus.into()) as u32, random.below(n));
+            match random.below(4) {
+                0 if cpu != 0 && sim.there.contains(cpu) => sim.remove_cpu(cpu),
+                0 | 1 if !sim.there.contains(cpu) => sim.add_cpu(cpu),
+                2 => sim.set_affinity(unit as usize, all),
+                _ => {
+                    let mut some = CpuMask::one(0);
+                    some.set(cpu);
+                    sim.set_affinity(unit as usize, some);
+                }
+            }
+            check(&sim);
+        }
+        // Whoever always could run did, within turns of all others.
+        sim.guests
+            .iter_mut()
+            .for_each(|guest| guest.longest_wait = 0);
+        sim.run(300 * MS, check);
+        for guest in &sim.guests {
+            let wait = guest.longest_wait / MS;
+            assert!(wait < 150, "seed {seed}: somebody waited {wait} ms");
+        }
+    }
+}
