@@ -8,6 +8,7 @@ mod descriptors;
 mod flush;
 mod regs;
 mod speculation;
+mod state;
 mod trap;
 
 pub use flush::relax;
@@ -30,6 +31,7 @@ use core::marker::PhantomData;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use flush::do_flush;
 use regs::{load_selector, read_dr, read_selector, write_dr};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 /// Vector of the APIC's timer.
 pub const TIMER_VECTOR: u8 = 0xfa;
@@ -287,51 +289,11 @@ impl CpuApi for Cpu {
     }
 
     fn load_pv(&mut self, state: &PvState) {
-        shortcut::set(self.area_mut(), None);
-        if self.last != state.number {
-            self.switch(state);
-        }
-        for (slot, frame) in state.gdt.iter().enumerate() {
-            self.set_gdt_frame(slot, frame.as_ref());
-        }
-        self.set_ldt(&state.ldt, state.ldt_entries);
-        // Both bases and the selectors: a selector load clears its base, so bases come last.
-        do_flush(self.id, Flush::All);
-        load_selector!("ds", state.selectors[0]);
-        load_selector!("es", state.selectors[1]);
-        load_selector!("fs", state.selectors[2]);
-        load_selector!("gs", state.selectors[3]);
-        // SAFETY: the policy stores canonical addresses only (see `set_seg_base`).
-        unsafe {
-            io::wrmsr(FS_BASE, state.fs_base);
-            io::wrmsr(GS_BASE, state.gs_base);
-            io::wrmsr(KERNEL_GS_BASE, state.other_gs_base);
-        }
-        state.fpu.restore(Cpu::has_xsave());
-        self.set_task_switched(state.task_switched);
-        if state.dr7 & 0xff != 0 {
-            for (index, value) in state.debug_addr.iter().enumerate() {
-                write_dr(index, *value);
-            }
-        }
-        write_dr(6, state.dr6);
-        write_dr(7, state.dr7);
-        self.area_mut().regs = state.regs;
-        self.area_mut().regs.cs |= 3;
-        self.area_mut().regs.ss |= 3;
+        self.load_state(state);
     }
 
     fn save_pv(&mut self, state: &mut PvState) {
-        state.regs = self.area().regs;
-        state.selectors = self.data_selectors();
-        state.fs_base = io::rdmsr(FS_BASE);
-        state.gs_base = io::rdmsr(GS_BASE);
-        state.other_gs_base = io::rdmsr(KERNEL_GS_BASE);
-        state.fpu.save(Cpu::has_xsave());
-        if state.dr7 & 0xff != 0 {
-            write_dr(7, 0x400);
-        }
-        self.clear_data_selectors();
+        self.save_state(state);
     }
 
     fn set_root(&mut self, root: &Page) -> bool {
@@ -507,11 +469,23 @@ impl CpuApi for Cpu {
     }
 
     #[inline(always)]
+    fn get_guest<T: FromBytes + IntoBytes>(&mut self, va: u64) -> Result<T, Fault> {
+        let mut value = T::new_zeroed();
+        usercopy::read_value(va, value.as_mut_bytes())?;
+        Ok(value)
+    }
+
+    #[inline(always)]
+    fn put_guest<T: IntoBytes + Immutable>(&mut self, va: u64, value: &T) -> Result<(), Fault> {
+        usercopy::write_value(va, value.as_bytes())
+    }
+
+    #[inline]
     fn read_guest(&mut self, va: u64, buf: &mut [u8]) -> Result<(), Fault> {
         usercopy::read(va, buf)
     }
 
-    #[inline(always)]
+    #[inline]
     fn write_guest(&mut self, va: u64, buf: &[u8]) -> Result<(), Fault> {
         usercopy::write(va, buf)
     }
