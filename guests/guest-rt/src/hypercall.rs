@@ -200,3 +200,8 @@ pub fn poweroff() -> ! {
         let _ = op(nr::SCHED_OP, SCHEDOP_shutdown, &mut arg);
     }
 }
+
+/// Where the page of calls is, each of which executes SYSCALL.
+pub fn page() -> u64 {
+    &raw const hypercall_page as u64
+}

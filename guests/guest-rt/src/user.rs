@@ -59,14 +59,19 @@ pub fn enter(target: Target) -> Fault {
             xen_abi::hypercall::STACK_SWITCH,
             [u64::from(FLAT_KERNEL_SS), kernel_sp, 0, 0, 0],
         );
-        let t = target;
-        let frame = [t.rip, t.cs, t.rflags, t.rsp, t.ss, t.rax, t.flags];
-        // SAFETY: the frame is complete; the context left behind is resumed by `catch` alone,
-        // and the stack above `kernel_sp` is not touched by the trap.
-        unsafe { user_iret(&raw const frame) }
+        leave(target)
     });
     match result {
         Ok(never) => never,
         Err(fault) => fault,
     }
+}
+
+/// `iret` to the target. What comes back goes to the kernel's stack as it was set.
+pub fn leave(target: Target) -> ! {
+    let t = target;
+    let frame = [t.rip, t.cs, t.rflags, t.rsp, t.ss, t.rax, t.flags];
+    // SAFETY: the frame is complete; the context left behind is resumed by `catch` alone, and
+    // the stack above the one that was set is not touched by a trap.
+    unsafe { user_iret(&raw const frame) }
 }

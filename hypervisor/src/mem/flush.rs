@@ -28,6 +28,11 @@ pub fn vcpu_mask(cx: &mut Cx, bitmap: GuestPtr<u8>) -> Result<CpuMask, Errno> {
 /// the domain runs on, or on those of a bitmap.
 #[inline]
 pub fn after_update(cx: &mut Cx, va: u64, flags: u64) -> Result<(), Fail> {
+    if flags == UVMF_INVLPG {
+        // The commonest, on this CPU.
+        cx.cpu.flush_local(Flush::Page(va));
+        return Ok(());
+    }
     let what = match flags & UVMF_FLUSHTYPE_MASK {
         UVMF_TLB_FLUSH => Flush::All,
         UVMF_INVLPG => Flush::Page(va),

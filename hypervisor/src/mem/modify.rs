@@ -59,6 +59,58 @@ fn write_entry(slot: &AtomicU64, old: Pte, new: Pte, how: Write) -> Option<Pte> 
     }
 }
 
+/// An entry of a level 1 table whose lock is held.
+pub struct LockedSlot<'a> {
+    slot: &'a AtomicU64,
+    _lock: TableLock<'a>,
+}
+
+impl core::ops::Deref for LockedSlot<'_> {
+    type Target = AtomicU64;
+
+    #[inline(always)]
+    fn deref(&self) -> &AtomicU64 {
+        self.slot
+    }
+}
+
+/// How far [`begin_l1`] came.
+pub enum Begun<'a> {
+    /// To the end.
+    Ended(TableResult<()>),
+    /// What is counted changes: [`Tables::replace_l1`] goes on, from the entry as it was.
+    Counted(LockedSlot<'a>, Pte),
+}
+
+/// The part of [`Tables::set_l1`] that counts nothing: all of it where the entry names the same
+/// frame with the same rights as before.
+#[inline(always)]
+pub fn begin_l1(table: &Page, index: usize, new: Pte, how: Write) -> Begun<'_> {
+    let lock = TableLock::take(table);
+    match table.words().get(index) {
+        Some(slot) if table.info().is_validated(PageType::L1) => {
+            let old = Pte(slot.load(Ordering::Relaxed));
+            match write_same(slot, old, new, how) {
+                Some(result) => Begun::Ended(result),
+                None => Begun::Counted(LockedSlot { slot, _lock: lock }, old),
+            }
+        }
+        _ => Begun::Ended(Err(Errno::EINVAL.into())),
+    }
+}
+
+/// Writes an entry that names the same frame with the same rights as before; `None` for another.
+#[inline(always)]
+fn write_same(slot: &AtomicU64, old: Pte, new: Pte, how: Write) -> Option<TableResult<()>> {
+    if !old.present() || (old.0 ^ new.0) & (ADDR | P | RW) != 0 || !new.allowed(1) {
+        return None;
+    }
+    Some(match write_entry(slot, old, new.adjusted(1), how) {
+        Some(_) => Ok(()),
+        None => Err(Errno::EBUSY.into()),
+    })
+}
+
 impl Tables<'_> {
     /// Sets entry `index` of the level 1 table `table` to `new`; the frame that it names
     /// belongs to `owner`. Errors: `EINVAL` when the entry or the table is not valid;
@@ -72,12 +124,9 @@ impl Tables<'_> {
         how: Write,
         owner: u32,
     ) -> TableResult<()> {
-        let _lock = TableLock::take(table);
-        match table.words().get(index) {
-            Some(slot) if table.info().is_validated(PageType::L1) => {
-                self.set_l1_locked(slot, new, how, owner)
-            }
-            _ => Err(Errno::EINVAL.into()),
+        match begin_l1(table, index, new, how) {
+            Begun::Ended(result) => result,
+            Begun::Counted(slot, old) => self.replace_l1(&slot, old, new, how, owner),
         }
     }
 
@@ -118,20 +167,15 @@ impl Tables<'_> {
         owner: u32,
     ) -> TableResult<()> {
         let old = Pte(slot.load(Ordering::Relaxed));
-        let adjusted = new.adjusted(1);
-        // The same frame with the same rights: what is counted stays as it is.
-        let same = old.present() && (old.0 ^ new.0) & (ADDR | P | RW) == 0 && new.allowed(1);
-        if same {
-            return match write_entry(slot, old, adjusted, how) {
-                Some(_) => Ok(()),
-                None => Err(Errno::EBUSY.into()),
-            };
+        match write_same(slot, old, new, how) {
+            Some(result) => result,
+            None => self.replace_l1(slot, old, new, how, owner),
         }
-        self.replace_l1(slot, old, new, how, owner)
     }
 
-    /// Makes an entry name another frame, or none, or the same with other rights.
-    fn replace_l1(
+    /// Makes an entry, whose table's lock is held, name another frame, or none, or the same with
+    /// other rights. Errors: as [`Tables::set_l1`].
+    pub fn replace_l1(
         &mut self,
         slot: &AtomicU64,
         old: Pte,

@@ -1,7 +1,7 @@
 //! The `update_va_mapping` hypercall: one entry of the page tables in use, by virtual address.
 
 use super::flush;
-use super::modify::Write;
+use super::modify::{Begun, Write, begin_l1};
 use super::pte::Pte;
 use crate::cx::Cx;
 use crate::fail::{Fail, HyperResult};
@@ -16,7 +16,8 @@ pub fn find_l1(mem: Mem, root: &Page, va: u64) -> Option<Mfn> {
     let index = |level: u32| (va >> (12 + 9 * level)) as usize & 511;
     // A root in use is a validated table as long as it is one.
     let l3 = Pte(root.words().get(index(3))?.load(Ordering::Relaxed));
-    if !l3.present() || machine::frame::HOST_SLOTS.contains(&index(3)) {
+    // The hypervisor's own tables, in its slots, are of no type.
+    if !l3.present() {
         return None;
     }
     let l2 = Pte(mem.table_entry(l3.mfn(), PageType::L3, index(2))?);
@@ -47,8 +48,13 @@ pub fn update(cx: &mut Cx, va: u64, pte: Pte, flags: u64, owner: u32) -> HyperRe
     let table = mem
         .get_page(l1, cx.dom.owner())
         .ok_or(Fail::Errno(Errno::EINVAL))?;
-    cx.tables()
-        .set_l1(&table, (va >> 12) as usize & 511, pte, Write::Plain, owner)?;
+    match begin_l1(&table, (va >> 12) as usize & 511, pte, Write::Plain) {
+        Begun::Ended(result) => result?,
+        Begun::Counted(slot, old) => {
+            cx.tables()
+                .replace_l1(&slot, old, pte, Write::Plain, owner)?;
+        }
+    }
     drop(table);
     flush::after_update(cx, va, flags)?;
     Ok(0)

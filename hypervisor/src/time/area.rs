@@ -69,6 +69,10 @@ pub fn register_vcpu_info(cx: &mut Cx, vcpu: &Arc<Vcpu>, arg: u64) -> HyperResul
     if vcpu.info_area.get().is_some() {
         return Err(Errno::EBUSY.into());
     }
+    // A vCPU that is up does this for itself: elsewhere it may be running on the old place.
+    if vcpu.id != cx.vcpu.id && vcpu.sched.online() {
+        return Err(Errno::EINVAL.into());
+    }
     let area = hold(
         cx,
         arg.mfn << PAGE_SHIFT | u64::from(arg.offset),

@@ -5,12 +5,13 @@
 #![no_main]
 #![forbid(unsafe_code)]
 
-use guest_rt::traps::stub;
+use guest_rt::traps::{SYSCALL, register_callback, stub};
 use guest_rt::user::{self, Target};
 use guest_rt::{crash, hypercall, insn, local, mem, println};
 use xen_abi::arch_x86::TrapInfo;
-use xen_abi::hypercall::{SCHED_OP, SET_TRAP_TABLE};
-use xen_abi::mmu::UVMF_INVLPG;
+use xen_abi::callback::{CALLBACKF_mask_events, CALLBACKTYPE_syscall};
+use xen_abi::hypercall::{SCHED_OP, SET_TRAP_TABLE, STACK_SWITCH};
+use xen_abi::mmu::{MMUEXT_NEW_USER_BASEPTR, UVMF_INVLPG};
 use xen_abi::sched::{SCHEDOP_shutdown, SHUTDOWN_crash, SchedShutdown};
 
 guest_rt::kernel!(main);
@@ -20,7 +21,7 @@ const NOWHERE: u64 = 0x66_6666_6000;
 const HYPERVISOR: u64 = 0xffff_8300_0000_1000;
 
 /// The ways, and what each does.
-const WAYS: [(&str, fn()); 13] = [
+const WAYS: [(&str, fn()); 14] = [
     ("shutdown", || {
         let mut arg = SchedShutdown {
             reason: SHUTDOWN_crash,
@@ -43,6 +44,14 @@ const WAYS: [(&str, fn()); 13] = [
     ("iret-hypervisor", || crash::iret_on_stack(HYPERVISOR)),
     ("user-without-tables", || {
         user::enter(target(NOWHERE, 0xe033));
+    }),
+    ("syscall-stack-nowhere", || {
+        // The kernel's own tables do for users too, and its hypercall page is code with SYSCALL.
+        let _ = hypercall::mmuext(MMUEXT_NEW_USER_BASEPTR, mem::boot_l4_mfn(), 0);
+        let masked = CALLBACKF_mask_events;
+        let _ = register_callback(CALLBACKTYPE_syscall, masked, stub(SYSCALL));
+        let _ = hypercall::call(STACK_SWITCH, [0xe02b, NOWHERE, 0, 0, 0]);
+        user::leave(target(hypercall::page(), 0xe033));
     }),
     ("handler-nowhere", || {
         let vectors = [6, 14].map(|vector| TrapInfo {

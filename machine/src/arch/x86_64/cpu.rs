@@ -9,7 +9,7 @@ mod flush;
 mod hvm;
 mod regs;
 mod speculation;
-mod switch;
+mod state;
 mod trap;
 
 pub use flush::relax;
@@ -33,6 +33,7 @@ use core::marker::PhantomData;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use flush::do_flush;
 use regs::{load_selector, read_dr, read_selector, write_dr};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 /// Vector of the APIC's timer.
 pub const TIMER_VECTOR: u8 = 0xfa;
@@ -477,11 +478,23 @@ impl CpuApi for Cpu {
     }
 
     #[inline(always)]
+    fn get_guest<T: FromBytes + IntoBytes>(&mut self, va: u64) -> Result<T, Fault> {
+        let mut value = T::new_zeroed();
+        usercopy::read_value(va, value.as_mut_bytes())?;
+        Ok(value)
+    }
+
+    #[inline(always)]
+    fn put_guest<T: IntoBytes + Immutable>(&mut self, va: u64, value: &T) -> Result<(), Fault> {
+        usercopy::write_value(va, value.as_bytes())
+    }
+
+    #[inline]
     fn read_guest(&mut self, va: u64, buf: &mut [u8]) -> Result<(), Fault> {
         usercopy::read(va, buf)
     }
 
-    #[inline(always)]
+    #[inline]
     fn write_guest(&mut self, va: u64, buf: &[u8]) -> Result<(), Fault> {
         usercopy::write(va, buf)
     }

@@ -134,31 +134,55 @@ word_copies! {
     9 __xenios_copy_9 __xenios_patch_stac_w9 __xenios_patch_clac_w9
 }
 
+/// Checks a guest's address range.
 #[inline(always)]
-fn copy(dst: u64, src: u64, len: usize, guest: u64) -> Result<(), Fault> {
-    if copy_any(dst, src, len) {
-        Err(Fault { addr: guest })
+fn check(va: u64, len: usize) -> Result<(), Fault> {
+    if guest_va_ok(va, len) {
+        Ok(())
+    } else {
+        Err(Fault { addr: va })
+    }
+}
+
+#[inline(always)]
+fn done(failed: bool, va: u64) -> Result<(), Fault> {
+    if failed {
+        Err(Fault { addr: va })
     } else {
         Ok(())
     }
 }
 
 /// Copies from guest address `va`.
-#[inline(always)]
+#[inline]
 pub fn read(va: u64, buf: &mut [u8]) -> Result<(), Fault> {
-    if !guest_va_ok(va, buf.len()) {
-        return Err(Fault { addr: va });
-    }
-    copy(buf.as_mut_ptr() as u64, va, buf.len(), va)
+    check(va, buf.len())?;
+    // SAFETY: to a buffer, from a checked guest address whose faults the exception table catches.
+    let left = unsafe { __xenios_copy(buf.as_mut_ptr() as u64, va, buf.len() as u64) };
+    done(left != 0, va)
 }
 
 /// Copies to guest address `va`.
-#[inline(always)]
+#[inline]
 pub fn write(va: u64, buf: &[u8]) -> Result<(), Fault> {
-    if !guest_va_ok(va, buf.len()) {
-        return Err(Fault { addr: va });
-    }
-    copy(va, buf.as_ptr() as u64, buf.len(), va)
+    check(va, buf.len())?;
+    // SAFETY: as in `read`, the other way.
+    let left = unsafe { __xenios_copy(va, buf.as_ptr() as u64, buf.len() as u64) };
+    done(left != 0, va)
+}
+
+/// As [`read`], where the compiler knows the length.
+#[inline(always)]
+pub fn read_value(va: u64, buf: &mut [u8]) -> Result<(), Fault> {
+    check(va, buf.len())?;
+    done(copy_any(buf.as_mut_ptr() as u64, va, buf.len()), va)
+}
+
+/// As [`write`], where the compiler knows the length.
+#[inline(always)]
+pub fn write_value(va: u64, buf: &[u8]) -> Result<(), Fault> {
+    check(va, buf.len())?;
+    done(copy_any(va, buf.as_ptr() as u64, buf.len()), va)
 }
 
 /// Where to continue after a fault at `rip`, if the fault is one that was reckoned with. The

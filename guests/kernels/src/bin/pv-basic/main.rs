@@ -100,6 +100,7 @@ guest_rt::cases! { "pv-basic";
     "multicall" => cpu::multicall,
     "iopl" => cpu::iopl,
     "user-mode-syscall" => usermode::syscall,
+    "user-mode-syscall-masked" => usermode::syscall_masked,
     "user-mode-int80" => usermode::int80,
     "user-mode-sysret" => usermode::sysret,
     "user-mode-event" => usermode::event,

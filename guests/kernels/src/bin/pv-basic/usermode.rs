@@ -3,11 +3,13 @@
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use guest_rt::harness::{Failure, Outcome};
 use guest_rt::mem::{self, Page, pte};
-use guest_rt::traps::{self, Fault, INT80, SYSCALL, SYSCALL32, SYSENTER};
+use guest_rt::traps::{self, Fault, INT80, SYSCALL, SYSCALL32, SYSENTER, stub};
 use guest_rt::user::{self, Target};
 use guest_rt::{check, events, hypercall, insn, ok, same};
 use xen_abi::arch_x86::VGCF_in_syscall;
-use xen_abi::callback::{CALLBACKTYPE_syscall32, CALLBACKTYPE_sysenter};
+use xen_abi::callback::{
+    CALLBACKF_mask_events, CALLBACKTYPE_syscall, CALLBACKTYPE_syscall32, CALLBACKTYPE_sysenter,
+};
 use xen_abi::mmu::*;
 
 const CODE: u64 = 0x40_0000;
@@ -97,6 +99,24 @@ pub fn syscall() -> Outcome {
     same!(fault.rcx, CODE + 2);
     let fault = run(80, 7)?;
     same!((fault.vector, fault.rsp), (SYSCALL, STACK - 8));
+    Ok(())
+}
+
+pub fn syscall_masked() -> Outcome {
+    // A handler that wants events masked starts so; its frame says what the users had.
+    let register = |flags| traps::register_callback(CALLBACKTYPE_syscall, flags, stub(SYSCALL));
+    ok!(register(CALLBACKF_mask_events));
+    for rax in 0..3 {
+        let fault = run(0, rax)?;
+        let masked = traps::upcall_mask().swap(0, Relaxed);
+        same!(
+            (fault.vector, fault.rax, fault.rip),
+            (SYSCALL, rax, CODE + 2)
+        );
+        same!((fault.rsp, fault.rcx, masked), (STACK, CODE + 2, 1));
+        same!((fault.cs, fault.rflags & 0x200), (0xe033, 0x200));
+    }
+    ok!(register(0));
     Ok(())
 }
 

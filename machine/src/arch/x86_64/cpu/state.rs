@@ -1,11 +1,17 @@
-//! A PV vCPU's processor state: put into the registers, and taken out of them.
+//! Bringing a PV guest's state into the running CPU, and taking it out.
 //!
-//! Why unsafe: model-specific registers. Invariant: only what the policy checked is loaded.
+//! Why unsafe: model-specific registers of segment bases. No state of its own.
 
-use super::*;
+use super::super::{io, shortcut};
+use super::regs::{load_selector, write_dr};
+use super::{Cpu, FS_BASE, GS_BASE, KERNEL_GS_BASE, do_flush};
+use crate::cpu::CpuApi;
+use crate::pv::PvState;
+use crate::tlb::Flush;
+use core::arch::asm;
 
 impl Cpu {
-    /// Loads a PV vCPU's state, all but its root table.
+    /// Brings a guest's state into the processor.
     pub(super) fn load_state(&mut self, state: &PvState) {
         shortcut::set(self.area_mut(), None);
         if self.last != state.number {
@@ -41,7 +47,7 @@ impl Cpu {
         self.area_mut().regs.ss |= 3;
     }
 
-    /// Takes the loaded PV vCPU's state back.
+    /// Takes it out of the processor.
     pub(super) fn save_state(&mut self, state: &mut PvState) {
         state.regs = self.area().regs;
         state.selectors = self.data_selectors();
