@@ -134,7 +134,7 @@ t_life_shutdown() {
 	need pv
 	xl shutdown -w pv
 	gone pv
-	[ -z "$(losetup -a)" ]
+	no_loops
 }
 
 t_life_destroy() { # 300 s
@@ -148,7 +148,7 @@ t_life_destroy() { # 300 s
 	! xenstore-read "/local/domain/$id/name"
 	! xenstore-ls "/local/domain/0/backend/vbd/$id"
 	! xenstore-ls "/local/domain/0/backend/vif/$id"
-	[ -z "$(losetup -a)" ]
+	no_loops
 	[ ! -e "/sys/class/net/vif$id.0" ]
 }
 
