@@ -10,7 +10,7 @@ mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mkdir -p /dev/pts /tmp
 mount -t devpts devpts /dev/pts
-echo 7 > /proc/sys/kernel/printk
+echo 1 > /proc/sys/kernel/printk
 for m in /modules/*.ko; do insmod "$m"; done
 
 word() { sed -n "s/.*\b$1=\([^ ]*\).*/\1/p" /proc/cmdline; }

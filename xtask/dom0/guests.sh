@@ -190,3 +190,6 @@ free_memory() { xl info | sed -n 's/^free_memory *: //p'; }
 
 # reps SHORT LONG: the number of repetitions in this run.
 reps() { if [ -n "$FULL" ]; then echo "$2"; else echo "$1"; fi; }
+
+# Waits until no loop device is left: xl lets go of a disk after its domain is gone.
+no_loops() { until_true 30 sh -c '[ -z "$(losetup -a)" ]'; }

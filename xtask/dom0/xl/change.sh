@@ -125,6 +125,6 @@ t_change_end() {
 	busy
 	xl shutdown -w busy
 	gone busy
-	[ -z "$(losetup -a)" ]
+	no_loops
 	rm $GUESTS/busy.img $GUESTS/more.img
 }

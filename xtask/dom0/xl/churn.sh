@@ -20,7 +20,7 @@ t_churn() { # 2400 s
 		cycle "$n" "$(stat -c %s "$(console_log churn)")"
 	done
 	[ "$(free_memory)" = "$before" ]
-	[ -z "$(losetup -a)" ]
+	no_loops
 	[ "$(xl list | wc -l)" = 2 ]
 	left=$(xenstore-ls / | wc -l)
 	echo "$nodes nodes before, $left after"

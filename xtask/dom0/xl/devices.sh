@@ -19,7 +19,7 @@ t_devices_disks() { # 300 s
 	xl shutdown -w disks
 	gone disks
 	losetup -d "$loop"
-	[ -z "$(losetup -a)" ]
+	no_loops
 }
 
 t_devices_lvm() { # 300 s
@@ -130,6 +130,6 @@ t_devices_end() {
 		xl shutdown -w $guest
 		gone $guest
 	done
-	[ -z "$(losetup -a)" ]
+	no_loops
 	rm -f $GUESTS/data.img $GUESTS/tools.tar
 }
