@@ -3,7 +3,9 @@
 use super::Call;
 use crate::cx::Cx;
 use crate::fail::HyperResult;
+use crate::hv::Hypervisor;
 use machine::CpuApi;
+use machine::boot::MemoryKind;
 use xen_abi::forms::Payload;
 use xen_abi::sysctl::*;
 
@@ -60,7 +62,7 @@ pub fn physinfo(cx: &mut Cx, call: &mut Call) -> HyperResult {
         capabilities: CAPABILITIES,
         arch_capabilities: 0,
         pad: 0,
-        total_pages: cx.hv.total_pages,
+        total_pages: ram_pages(cx.hv),
         free_pages: free_frames(cx),
         scrub_pages: 0,
         outstanding_pages: cx.hv.claims.outstanding(),
@@ -87,4 +89,12 @@ pub fn free_memory(cx: &mut Cx, call: &mut Call) -> HyperResult {
     call.op.set_arm(&arg);
     call.changed = true;
     Ok(0)
+}
+
+/// Frames of RAM that the firmware lists, the hypervisor's own among them.
+fn ram_pages(hv: &Hypervisor) -> u64 {
+    let ranges = hv.boot.memory.ranges().iter();
+    ranges
+        .filter(|range| range.kind == MemoryKind::Ram)
+        .fold(0, |pages, range| pages.saturating_add(range.len >> 12))
 }
