@@ -51,5 +51,9 @@ scenarios() {
 keep_logs() {
 	xl dmesg > $LOGS/xl-dmesg.log
 	dmesg > $LOGS/dom0-dmesg.log
-	[ ! -b /dev/sdb ] || tar -C $LOGS -cf /dev/sdb .
+	# The disk for logs is the one that the root is not on: their names change places.
+	root=$(awk '$2 == "/" { print $1 }' /proc/mounts | tail -n 1)
+	for disk in /dev/sda /dev/sdb; do
+		[ ! -b $disk ] || [ "$(realpath "$root")" = $disk ] || tar -C $LOGS -cf $disk .
+	done
 }
