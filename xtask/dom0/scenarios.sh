@@ -52,8 +52,10 @@ keep_logs() {
 	xl dmesg > $LOGS/xl-dmesg.log
 	dmesg > $LOGS/dom0-dmesg.log
 	# The disk for logs is the one that the root is not on: their names change places.
-	root=$(awk '$2 == "/" { print $1 }' /proc/mounts | tail -n 1)
-	for disk in /dev/sda /dev/sdb; do
-		[ ! -b $disk ] || [ "$(realpath "$root")" = $disk ] || tar -C $LOGS -cf $disk .
-	done
+	case $(awk '$2 == "/" && /^\/dev/ { print $1 }' /proc/mounts | tail -n 1) in
+	/dev/sda) disk=/dev/sdb ;;
+	/dev/sdb) disk=/dev/sda ;;
+	*) return ;;
+	esac
+	[ ! -b $disk ] || tar -C $LOGS -cf $disk .
 }
