@@ -141,9 +141,6 @@ fn sized(cx: &mut Cx, arg: u64, text: &str) -> HyperResult {
         return Ok(length);
     }
     let room = cx.copy_in(ptr)?.len;
-    if room == 0 {
-        return Err(Errno::EINVAL.into());
-    }
     if i64::from(room) < length {
         return Err(Errno::ENOBUFS.into());
     }
@@ -211,7 +208,7 @@ mod tests {
             let length = ask(&world, &dom, new, 0).unwrap();
             assert_eq!(length as usize, want.unwrap().len());
             dom.data[0].clear();
-            assert_eq!(ask(&world, &dom, new, va), Err(Errno::EINVAL.into()));
+            assert_eq!(ask(&world, &dom, new, va), Err(Errno::ENOBUFS.into()));
             dom.data[0].write(0, &(length as u32 - 1).to_le_bytes());
             assert_eq!(ask(&world, &dom, new, va), Err(Errno::ENOBUFS.into()));
             dom.data[0].write(0, &(length as u32).to_le_bytes());
