@@ -158,7 +158,10 @@ pub(super) fn dom0(options: &mut Options, value: Value<'_>) -> Parsed {
             options.dom0_mode = Dom0Mode::Pv;
             Ok(())
         }
-        ("pvh", v) if v.boolean()? => Err("a PVH dom0 is not supported yet"),
+        ("pvh", v) if v.boolean()? => {
+            options.dom0_mode = Dom0Mode::Pvh;
+            Ok(())
+        }
         ("pv" | "pvh", _) => Ok(()),
         ("verbose", v) => {
             options.dom0_verbose = v.boolean()?;

@@ -64,6 +64,7 @@ pub struct Nested {
     root: Page,
     writer: Lock<()>,
     tables: AtomicU64,
+    changes: AtomicU64,
 }
 
 /// The right to change the tables.
@@ -80,6 +81,7 @@ impl Nested {
             root,
             writer: Lock::new(level, ()),
             tables: AtomicU64::new(1),
+            changes: AtomicU64::new(0),
         }
     }
 
@@ -91,6 +93,11 @@ impl Nested {
     /// Frames that the tables take.
     pub fn tables(&self) -> u64 {
         self.tables.load(Ordering::Relaxed)
+    }
+
+    /// How often something mapped became something else: translations of then are old.
+    pub fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
     }
 
     /// Takes the right to change them.
@@ -176,6 +183,9 @@ impl NestedGuard<'_> {
     }
 
     fn take(&self, old: Entry) -> Stale {
+        if old.is_present() {
+            self.nested.changes.fetch_add(1, Ordering::AcqRel);
+        }
         let held = old.is_present() && old.kind().is_counted();
         Stale {
             page: held

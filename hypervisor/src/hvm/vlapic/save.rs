@@ -61,7 +61,7 @@ impl Vlapic {
         }
         let hidden = HvmHwLapic {
             apic_base_msr: self.base,
-            timer_divisor: 1 << ((self.divide & 3 | self.divide >> 1 & 4) + 1 & 7),
+            timer_divisor: 1 << (((self.divide & 3 | self.divide >> 1 & 4) + 1) & 7),
             pending_esr: self.errors,
             ..HvmHwLapic::default()
         };

@@ -1,0 +1,84 @@
+//! A hardware-virtualised vCPU's state, which belongs to the CPU that runs it.
+
+use super::vlapic::Vlapic;
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use machine::hvm::{HvmApi, HvmState, Reg, Seg, Segment};
+use machine::nested::Nested;
+
+/// The state.
+pub struct HvmVcpu {
+    /// Processor state.
+    pub state: HvmState,
+    /// Its local APIC.
+    pub lapic: Vlapic,
+    /// The APIC may have something for the vCPU.
+    pub look: bool,
+    /// Its NMI handler runs.
+    pub in_nmi: bool,
+    /// The upcall flag stood when it was last looked at, with a vector of the vCPU.s own.
+    pub upcall_seen: bool,
+}
+
+impl HvmVcpu {
+    /// A vCPU that never ran. `None` when memory runs out.
+    pub fn new(nested: Arc<Nested>, id: u32) -> Option<Box<HvmVcpu>> {
+        let mut state = HvmState::new(nested)?;
+        state.fpu.xcr0 = 1;
+        Some(Box::new(HvmVcpu {
+            state,
+            // As Xen numbers them.
+            lapic: Vlapic::new(id.wrapping_mul(2), id == 0),
+            look: false,
+            in_nmi: false,
+            upcall_seen: false,
+        }))
+    }
+
+    /// Starts it in flat 32-bit code without paging (`docs/misc/pvh`): at `entry`, with the
+    /// address of the start-of-day structure in EBX.
+    pub fn start_flat(&mut self, entry: u32, start_info: u64) {
+        let s = &mut self.state;
+        let flat = |attributes| Segment {
+            selector: 0,
+            attributes,
+            limit: u32::MAX,
+            base: 0,
+        };
+        s.set_segment(Seg::Cs, flat(0xc9b));
+        for seg in [Seg::Ds, Seg::Es, Seg::Ss, Seg::Fs, Seg::Gs] {
+            s.set_segment(seg, flat(0xc93));
+        }
+        let none = Segment::default();
+        s.set_segment(Seg::Gdtr, none);
+        s.set_segment(Seg::Idtr, none);
+        s.set_segment(
+            Seg::Ldtr,
+            Segment {
+                attributes: 0x82,
+                ..none
+            },
+        );
+        s.set_segment(
+            Seg::Tr,
+            Segment {
+                attributes: 0x8b,
+                limit: 0x67,
+                ..none
+            },
+        );
+        s.set(Reg::Cr0, 0x11);
+        s.set(Reg::Cr4, 0);
+        s.set(Reg::Efer, 0);
+        s.regs.rip = entry.into();
+        s.regs.rbx = start_info;
+        s.regs.rflags = machine::regs::rflags::FIXED;
+    }
+
+    /// Whether the guest runs 64-bit code.
+    #[inline(always)]
+    pub fn is_64bit(&self) -> bool {
+        self.state.get(Reg::Efer) & super::control::LMA != 0
+            && self.state.segment(Seg::Cs).attributes & Segment::L != 0
+    }
+}
