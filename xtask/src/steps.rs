@@ -95,6 +95,17 @@ pub const STEPS: &[Step] = &[
     ),
     step("guest-pv-crash", true, Kind::Crashes),
     step(
+        "guest-pvh-basic",
+        true,
+        Kind::Guest(
+            "pvh-basic",
+            guest::Trial {
+                pvh: true,
+                ..guest::Trial::ONE
+            },
+        ),
+    ),
+    step(
         "dom0-1-cpu",
         true,
         Kind::Dom0(boots::Trial { smp: 1, ..USUAL }),
