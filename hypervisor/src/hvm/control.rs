@@ -1,6 +1,7 @@
 //! Control registers and EFER as guests may set them.
 
-use super::HvmVcpu;
+use super::{HvmVcpu, cpuid};
+use crate::cx::Cx;
 use machine::hvm::{HvmApi, Reg, Seg, Segment};
 
 /// CR0.
@@ -40,7 +41,7 @@ pub const NXE: u64 = 1 << 11;
 const FFXSR: u64 = 1 << 14;
 
 /// Bits of CR4 that the features of CPUID leaves 1 (ECX) and 7 (EBX) give.
-pub fn cr4_allowed(leaf1_ecx: u32, leaf7_ebx: u32) -> u64 {
+fn cr4_allowed(leaf1_ecx: u32, leaf7_ebx: u32) -> u64 {
     let mut allowed = CR4_BASIC;
     for (have, bit) in [
         (leaf1_ecx & 1 << 26 != 0, CR4_OSXSAVE),
@@ -51,6 +52,11 @@ pub fn cr4_allowed(leaf1_ecx: u32, leaf7_ebx: u32) -> u64 {
         allowed |= if have { bit } else { 0 };
     }
     allowed
+}
+
+/// Bits of CR4 that the calling guest may set.
+pub fn cr4_of(cx: &Cx) -> u64 {
+    cr4_allowed(cpuid::leaf(cx, 1, 0)[2], cpuid::leaf(cx, 7, 0)[1])
 }
 
 impl HvmVcpu {

@@ -206,9 +206,11 @@ impl Privileged for Emulated<'_, '_> {
     }
 
     fn write_cr(&mut self, index: u8, value: u64) -> Result<()> {
-        let ecx = cpuid::leaf(self.cx, 1, 0)[2];
-        let ebx = cpuid::leaf(self.cx, 7, 0)[1];
-        let allowed = control::cr4_allowed(ecx, ebx);
+        let allowed = if index == 4 {
+            control::cr4_of(self.cx)
+        } else {
+            0
+        };
         let hvm = self.hvm()?;
         let done = match index {
             0 => hvm.set_cr0(value),

@@ -29,9 +29,10 @@ pub fn exception(cx: &mut Cx, vector: u8, error: Option<u32>) -> bool {
                 Event::exception(vector, error)
             }
         }
-        // An interrupt that was taken off the APIC goes back.
+        // An interrupt that was taken off the APIC goes back. An upcall's flag still stands.
         Some(first) if first.kind == EventKind::Interrupt => {
-            cx.vcpu.posted.vector(first.vector);
+            hvm.lapic.put_back(first.vector);
+            hvm.look = true;
             Event::exception(vector, error)
         }
         _ => Event::exception(vector, error),

@@ -3,6 +3,7 @@
 //! A vCPU is of this kind when its state has an [`HvmVcpu`]. Its loop is [`run::run`], apart
 //! from the PV guests' one: the kind is asked for once a turn, never at an exit.
 
+mod context;
 pub mod control;
 mod copy;
 mod cpuid;

@@ -5,8 +5,10 @@
 )]
 
 use crate::cx::Cx;
-use crate::fail::HyperResult;
+use crate::domain::Vcpu;
+use crate::fail::{Fail, HyperResult};
 use crate::guest::GuestPtr;
+use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
 use machine::CpuApi;
 use xen_abi::Errno;
@@ -25,6 +27,26 @@ pub fn call(cx: &mut Cx, [cmd, arg]: [u64; 2]) -> HyperResult {
         HVMOP_set_evtchn_upcall_vector => upcall_vector(cx, arg),
         _ => Err(Errno::ENOSYS.into()),
     }
+}
+
+/// `VCPUOP_initialise`: gives a vCPU that never ran its first state. Errors: `EFAULT`; `EEXIST`;
+/// `EINVAL` for a state that no processor can be in; `EOPNOTSUPP` for 32-bit ones.
+pub fn initialise(cx: &mut Cx, vcpu: &Arc<Vcpu>, arg: u64) -> HyperResult {
+    let context: VcpuHvmContext = cx.copy_in(GuestPtr::new(arg))?;
+    let allowed = super::control::cr4_of(cx);
+    let already = || vcpu.sched.initialised.load(Ordering::Acquire);
+    if already() {
+        return Err(Errno::EEXIST.into());
+    }
+    // Held only by another initialise of the same vCPU.
+    let mut state = vcpu.state.try_lock().ok_or(Fail::Restart)?;
+    if already() {
+        return Err(Errno::EEXIST.into());
+    }
+    let hvm = state.hvm.as_mut().ok_or(Errno::EINVAL)?;
+    hvm.set_context(&context, allowed)?;
+    vcpu.sched.initialised.store(true, Ordering::Release);
+    Ok(0)
 }
 
 /// Sets a parameter that the guest may set for itself. Errors: `EFAULT`; `EINVAL` for a number

@@ -55,7 +55,7 @@ fn store(world: &World, dom: &Domain, gpa: u64, bytes: &[u8]) {
 
 /// A domain with RAM, in 64-bit code at [`CODE`] on identity tables.
 fn guest(world: &World) -> Arc<Domain> {
-    let dom = world.hvm_domain(0, true, 1);
+    let dom = world.hvm_domain(0, true, 2);
     let mut cpu = world.machine.cpu(0);
     p2m::fill(world.hv, &mut cpu, &dom, 0, RAM).unwrap();
     drop(cpu);
@@ -368,6 +368,74 @@ fn upcalls_come_by_the_callback_vector_as_long_as_the_flag_stands() {
         assert_eq!(set(cx, &param), Err(Fail::Errno(Errno::EINVAL)));
         param.index = HVM_NR_PARAMS;
         assert_eq!(set(cx, &param), Err(Fail::Errno(Errno::EINVAL)));
+    });
+}
+
+#[test]
+fn a_guest_sets_the_first_state_of_its_vcpus() {
+    use xen_abi::hvm::{VCPU_HVM_MODE_64B, VcpuHvmContext, VcpuHvmX8664};
+    use xen_abi::vcpu::{VCPUOP_initialise, VCPUOP_up};
+    use zerocopy::IntoBytes;
+    let world = World::new(2);
+    let dom = guest(&world);
+    let good = VcpuHvmX8664 {
+        rip: 0x1234,
+        rsp: 0x8000,
+        rflags: 2,
+        cr0: 0x8001_0033,
+        cr3: TABLES,
+        cr4: 0x20,
+        efer: 0xd01,
+        ..Default::default()
+    };
+    on(&world, &dom, |cx| {
+        let mut set = |cx: &mut Cx, regs: &VcpuHvmX8664, mode: u32| {
+            let mut context = VcpuHvmContext {
+                mode,
+                ..Default::default()
+            };
+            let words = context.cpu_regs.as_mut_bytes();
+            words[..size_of::<VcpuHvmX8664>()].copy_from_slice(regs.as_bytes());
+            cx.copy_out(GuestPtr::new(0x2000), &context).unwrap();
+            crate::time::vcpu_op(cx, [VCPUOP_initialise.into(), 1, 0x2000])
+        };
+        let up = [VCPUOP_up.into(), 1, 0];
+        let refused = Err(Fail::Errno(Errno::EINVAL));
+        assert_eq!(crate::time::vcpu_op(cx, up), refused);
+        for bad in [
+            VcpuHvmX8664 {
+                rip: 1 << 63,
+                ..good
+            },
+            VcpuHvmX8664 { cr0: 0x33, ..good },
+            VcpuHvmX8664 { cr4: 0, ..good },
+            VcpuHvmX8664 {
+                cr4: 0x20 | 1 << 13,
+                ..good
+            },
+            VcpuHvmX8664 {
+                efer: 0x801,
+                ..good
+            },
+            VcpuHvmX8664 {
+                efer: 0x1d01,
+                ..good
+            },
+            VcpuHvmX8664 {
+                rflags: 1 << 17,
+                ..good
+            },
+        ] {
+            assert_eq!(set(cx, &bad, VCPU_HVM_MODE_64B), refused, "{bad:x?}");
+        }
+        assert_eq!(set(cx, &good, 7), refused);
+        assert_eq!(set(cx, &good, VCPU_HVM_MODE_64B), Ok(0));
+        let again = set(cx, &good, VCPU_HVM_MODE_64B);
+        assert_eq!(again, Err(Fail::Errno(Errno::EEXIST)));
+        assert_eq!(crate::time::vcpu_op(cx, up), Ok(0));
+        let state = cx.dom.vcpu(1).unwrap().state.try_lock().unwrap();
+        let hvm = state.hvm.as_ref().unwrap();
+        assert!(hvm.is_64bit() && hvm.state.regs.rip == 0x1234);
     });
 }
 

@@ -78,6 +78,15 @@ impl Vlapic {
         set(&mut self.isr, vector, true);
     }
 
+    /// The guest did not take `vector` after all. Whether it was of this APIC.
+    pub fn put_back(&mut self, vector: u8) -> bool {
+        let was = set(&mut self.isr, vector, false);
+        if was {
+            set(&mut self.irr, vector, true);
+        }
+        was
+    }
+
     /// The guest ends what is in service; its vector if that was level-triggered.
     pub(super) fn end(&mut self) -> Option<u8> {
         let vector = highest(&self.isr)?;

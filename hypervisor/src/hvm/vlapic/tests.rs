@@ -46,6 +46,15 @@ fn priorities_hold_lower_classes_back() {
 }
 
 #[test]
+fn what_was_not_taken_comes_again() {
+    let mut lapic = enabled();
+    assert!(lapic.request(0x41, false));
+    lapic.accept(0x41);
+    assert!(lapic.put_back(0x41) && !lapic.put_back(0x41));
+    assert_eq!((lapic.pending(), lapic.ppr()), (Some(0x41), 0));
+}
+
+#[test]
 fn the_end_of_a_level_interrupt_is_told() {
     let mut lapic = enabled();
     assert!(lapic.request(0x50, true));
