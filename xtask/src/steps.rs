@@ -101,6 +101,18 @@ pub const STEPS: &[Step] = &[
             "pvh-basic",
             guest::Trial {
                 pvh: true,
+                ..guest::Trial::TWO
+            },
+        ),
+    ),
+    step(
+        "guest-pvh-bench",
+        true,
+        Kind::Guest(
+            "pvh-bench",
+            guest::Trial {
+                pvh: true,
+                icount: true,
                 ..guest::Trial::ONE
             },
         ),

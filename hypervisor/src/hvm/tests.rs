@@ -389,7 +389,7 @@ fn a_guest_sets_the_first_state_of_its_vcpus() {
         ..Default::default()
     };
     on(&world, &dom, |cx| {
-        let mut set = |cx: &mut Cx, regs: &VcpuHvmX8664, mode: u32| {
+        let set = |cx: &mut Cx, regs: &VcpuHvmX8664, mode: u32| {
             let mut context = VcpuHvmContext {
                 mode,
                 ..Default::default()
@@ -482,6 +482,27 @@ fn frames_come_and_go_with_their_places() {
     });
     assert_eq!(world.free_frames(), free);
     assert_eq!(dom.pages.total(), RAM);
+}
+
+#[test]
+fn a_dying_domain_gives_its_map_back_in_pieces() {
+    let world = World::new(1);
+    let dom = guest(&world);
+    let held = dom.page(world.hv.mem, Gfn(3)).unwrap();
+    assert_eq!(held.info().count(), 3, "the allocation, the map, this");
+    world.machine.set_patience(Some(5));
+    let mut rounds = 0;
+    loop {
+        let cpu = world.machine.cpu(0);
+        match p2m::relinquish(&cpu, &dom) {
+            Ok(()) => break,
+            Err(Fail::Restart) => rounds += 1,
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+    assert!(rounds > 5, "{rounds}");
+    assert_eq!(held.info().count(), 2);
+    assert!(dom.page(world.hv.mem, Gfn(3)).is_none());
 }
 
 #[test]

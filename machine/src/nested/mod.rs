@@ -182,6 +182,22 @@ impl NestedGuard<'_> {
         Err(NestedError::Range)
     }
 
+    /// Takes the first leaf at `from` or after out, whatever its size, and gives its frames
+    /// back. The guest frame after it; `None` when there was none. For a guest that does not run
+    /// any more: nothing is flushed.
+    pub fn remove_leaf(&mut self, from: Gfn) -> Option<Gfn> {
+        let (slot, gfn, level) = self.nested.first_leaf(from)?;
+        let old = Entry(slot.swap(Entry::NONE.0, Ordering::AcqRel));
+        self.nested.changes.fetch_add(1, Ordering::AcqRel);
+        let count = 1u64 << (9 * (level - 1));
+        if old.kind().is_counted() {
+            for mfn in old.mfn().0..old.mfn().0 + count {
+                drop(Page::from_entry(self.nested.mem, Mfn(mfn)));
+            }
+        }
+        Some(Gfn(gfn.0 + count))
+    }
+
     fn take(&self, old: Entry) -> Stale {
         if old.is_present() {
             self.nested.changes.fetch_add(1, Ordering::AcqRel);

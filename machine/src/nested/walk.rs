@@ -3,6 +3,7 @@
 use super::{Entry, Kind, LEVELS, MAX_GFN, Nested, load};
 use crate::addr::{Gfn, Mfn};
 use crate::frame::Page;
+use core::sync::atomic::AtomicU64;
 
 /// How often a lookup is made when the entry changes under it.
 const TRIES: u32 = 4;
@@ -36,6 +37,28 @@ impl Nested {
                 return Some((entry, level));
             }
             table = entry.mfn();
+        }
+        None
+    }
+
+    /// The slot of the first leaf at `from` or after, its frame, and its level.
+    pub(super) fn first_leaf(&self, from: Gfn) -> Option<(&AtomicU64, Gfn, u32)> {
+        let mut at = from.0;
+        // Each round ends at a leaf or moves on past one empty entry.
+        while at < MAX_GFN {
+            let mut table = self.root();
+            for level in (1..=LEVELS).rev() {
+                let slot = self.slot(table, Gfn(at), level)?;
+                let (entry, span) = (load(slot), 1u64 << (9 * (level - 1)));
+                if !entry.is_present() {
+                    at = (at | (span - 1)) + 1;
+                    break;
+                }
+                if entry.is_leaf(level) {
+                    return Some((slot, Gfn(at & !(span - 1)), level));
+                }
+                table = entry.mfn();
+            }
         }
         None
     }

@@ -69,6 +69,7 @@ global_asm!(
     "pvh_gdt_pointer:",
     "    .short pvh_gdt_end - pvh_gdt - 1",
     "    .quad pvh_gdt + 0x80000000",
+    ".globl pvh_gdt_pointer_high",
     "pvh_gdt_pointer_high:",
     "    .short pvh_gdt_end - pvh_gdt - 1",
     "    .quad pvh_gdt",

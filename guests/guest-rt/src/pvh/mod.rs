@@ -9,6 +9,7 @@ pub mod cr;
 mod entry;
 mod map;
 pub mod mmio;
+pub mod smp;
 pub mod traps;
 
 pub use entry::{hypervisor_leaf, start_info};

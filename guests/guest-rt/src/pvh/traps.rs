@@ -7,7 +7,7 @@
 //! Unsafe: building and loading the table, the stubs' frame.
 
 use crate::local;
-use crate::traps::{Fault, Frame, fault_of, recover};
+use crate::traps::{Frame, fault_of, recover};
 use core::arch::{asm, global_asm};
 use core::sync::atomic::{AtomicU64, Ordering};
 
@@ -138,19 +138,20 @@ extern "C" fn handle(frame: &mut Frame) {
     }
 }
 
-/// The fault that ended a `catch`, for this module's caller.
-pub type Caught = Fault;
-
 pub(super) fn init() {
     let stubs = &raw const pvh_stubs as u64;
     for (vector, gate) in IDT.0.iter().enumerate() {
         let at = stubs + 16 * vector as u64;
         let low = at & 0xffff | 8 << 16 | 0x8e00 << 32 | (at >> 16 & 0xffff) << 48;
-        if let [first, second] = gate {
-            first.store(low, Ordering::Relaxed);
-            second.store(at >> 32, Ordering::Relaxed);
-        }
+        let [first, second] = gate;
+        first.store(low, Ordering::Relaxed);
+        second.store(at >> 32, Ordering::Relaxed);
     }
+    load();
+}
+
+/// Makes the table the running vCPU's.
+pub(super) fn load() {
     #[repr(C, packed)]
     struct Pointer(u16, u64);
     let pointer = Pointer(4095, &raw const IDT as u64);

@@ -9,6 +9,7 @@ pub use populate::{depopulate, fill, populate};
 
 use crate::cx::Cx;
 use crate::domain::Domain;
+use crate::fail::Fail;
 use crate::hv::Hypervisor;
 use crate::mem::alloc::{ANYWHERE, alloc_clean_block};
 use machine::nested::{Leaf, NestedError, Stale};
@@ -58,6 +59,20 @@ pub fn set(
         cpu.flush(&dom.dirty_cpus.load(), Flush::All);
     }
     Ok(page)
+}
+
+/// Gives back all that a dying domain has mapped; none of its vCPUs runs any more. Errors:
+/// `Restart` when there is more to do.
+pub fn relinquish(cpu: &Cpu, dom: &Domain) -> Result<(), Fail> {
+    let Some(hvm) = dom.hvm.get() else {
+        return Ok(());
+    };
+    while hvm.nested.lock().remove_leaf(Gfn(0)).is_some() {
+        if cpu.work_pending() {
+            return Err(Fail::Restart);
+        }
+    }
+    Ok(())
 }
 
 /// Whether the domain may have memory of devices mapped.

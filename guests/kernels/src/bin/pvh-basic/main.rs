@@ -10,6 +10,7 @@ mod cpu;
 mod events;
 mod info;
 mod memory;
+mod smp;
 
 guest_rt::cases! {
     "pvh-basic";
@@ -51,5 +52,10 @@ guest_rt::cases! {
     "events/timer" => events::timer,
     "events/upcall-vector" => events::upcall_vector,
     "events/poll" => events::poll,
+    "smp/refused" => smp::refused,
+    "smp/bring-up" => smp::bring_up,
+    "smp/interrupt" => smp::interrupt,
+    "smp/nested-flush" => smp::nested_flush,
+    "smp/down" => smp::down,
     "apic/x2apic" => apic::x2apic,
 }

@@ -104,6 +104,23 @@ fn a_large_page_splits_around_what_changes() {
 }
 
 #[test]
+fn leaves_are_taken_out_one_by_one() {
+    let mut w = World::new(2048);
+    let first = w.run(512).unwrap();
+    let one = page(&mut w.heap);
+    let held = one.another();
+    w.set(3 << 20, Leaf::Ram(one)).unwrap();
+    w.set(7, Leaf::Mmio(Mfn(0xfee00))).unwrap();
+    let mut guard = w.nested.as_ref().unwrap().lock();
+    assert_eq!(guard.remove_leaf(Gfn(0)), Some(Gfn(8)));
+    assert_eq!(guard.remove_leaf(Gfn(600)), Some(Gfn(1024)));
+    assert_eq!(guard.remove_leaf(Gfn(0)), Some(Gfn((3 << 20) + 1)));
+    assert_eq!(guard.remove_leaf(Gfn(0)), None);
+    assert_eq!(held.info().count(), 1);
+    assert_eq!(held.mem().frame(first).unwrap().count(), 0);
+}
+
+#[test]
 fn without_memory_nothing_changes() {
     let mut w = World::new(2048);
     let first = w.run(512).unwrap();
