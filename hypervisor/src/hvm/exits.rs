@@ -1,7 +1,7 @@
 //! Serving exits.
 
 use super::emulator::Emulated;
-use super::{crash, hypercall, inject, mmio};
+use super::{crash, hypercall, inject, mmio, start};
 use crate::cx::Cx;
 use machine::hvm::{HvmApi, HvmExit};
 use machine::{CpuApi, Gfn};
@@ -180,13 +180,16 @@ fn nested(cx: &mut Cx, gpa: u64, write: bool) {
     finish(cx, result);
 }
 
-/// HLT: waits for an interrupt. With interrupts off none wakes it, but an NMI may.
+/// HLT: waits for an interrupt.
 fn halt(cx: &mut Cx) {
     let next = cx.st.hvm.as_ref().and_then(|hvm| hvm.state.next_rip());
     let rip = cx.cpu.regs().rip;
     retire(cx, next.unwrap_or(rip.wrapping_add(1)));
     if let Some(hvm) = &mut cx.st.hvm {
         hvm.look = true;
+    }
+    if start::is_for_good(cx) {
+        return start::stop(cx);
     }
     if super::has_work(cx) {
         return;

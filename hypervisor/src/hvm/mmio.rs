@@ -11,6 +11,11 @@ use machine::{Cpu, CpuApi};
 
 const APIC_PAGE: u64 = 0xfee0_0000;
 
+/// The APIC id of a vCPU, as Xen numbers them.
+pub fn apic_id(vcpu: u32) -> u32 {
+    vcpu.wrapping_mul(2)
+}
+
 /// Whether `gpa` lies in the page of the calling vCPU's local APIC.
 pub fn is_apic(cx: &Cx, gpa: u64) -> bool {
     gpa & !0xfff == APIC_PAGE && cx.st.hvm.as_ref().is_some_and(|hvm| hvm.lapic.has_page())
@@ -56,6 +61,7 @@ pub fn carry_out(cx: &mut Cx, effect: Effect) {
     let Some(hvm) = &mut cx.st.hvm else { return };
     hvm.look = true;
     let from = hvm.lapic.id();
+    cx.vcpu.posted.publish(hvm.lapic.address());
     if effect.timer {
         arm_timer(cx.hv, cx.cpu, cx.vcpu, &hvm.lapic);
     }
@@ -64,33 +70,31 @@ pub fn carry_out(cx: &mut Cx, effect: Effect) {
     }
 }
 
-/// Sends an interrupt. The addresses of other vCPUs' APICs are theirs to know: by id only, and
-/// by the logical ids of x2APIC mode, which follow from the id.
+/// Sends an interrupt.
 fn send(cx: &mut Cx, command: Command, from: u32) {
-    let mut left = match command.delivery {
-        Delivery::Lowest(_) => 1,
-        _ => usize::MAX,
-    };
+    let lowest = matches!(command.delivery, Delivery::Lowest(_));
     for vcpu in cx.dom.all_vcpus() {
         let me = Arc::ptr_eq(vcpu, cx.vcpu);
-        let meant = match &cx.st.hvm {
-            Some(hvm) if me => hvm.lapic.is_target(command.target, from),
-            _ => Vlapic::new(vcpu.id.wrapping_mul(2), false).is_target(command.target, from),
-        };
-        if !meant || left == 0 {
+        let address = vcpu.posted.address(apic_id(vcpu.id));
+        if !address.is_target(command.target, from) {
             continue;
         }
-        left -= 1;
         match command.delivery {
             Delivery::Fixed(vector) | Delivery::Lowest(vector) => vcpu.posted.vector(vector),
             Delivery::Nmi => vcpu.nmi_pending.store(true, Ordering::SeqCst),
-            // Other vCPUs are brought up by hypercall; these say nothing to one that runs.
-            Delivery::Init | Delivery::Startup(_) => continue,
+            // A processor does not start itself.
+            Delivery::Init if !me => super::start::init(cx, vcpu),
+            Delivery::Startup(page) if !me => super::start::startup(cx, vcpu, page),
+            Delivery::Init | Delivery::Startup(_) => {}
         }
         if me {
             take_own(cx);
         } else {
             cx.hv.sched.notify(cx.cpu, cx.dom, vcpu);
+        }
+        // One is enough; which has the lowest priority is not asked.
+        if lowest {
+            return;
         }
     }
 }

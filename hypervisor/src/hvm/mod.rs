@@ -19,6 +19,7 @@ mod msr;
 pub mod op;
 mod posted;
 pub mod run;
+mod start;
 #[cfg(test)]
 mod tests;
 mod vcpu;

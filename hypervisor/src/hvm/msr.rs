@@ -67,6 +67,7 @@ pub fn write(cx: &mut Cx, msr: u32, value: u64) -> bool {
         APIC_BASE => {
             let done = hvm.lapic.set_base(value);
             mmio::arm_timer(cx.hv, cx.cpu, cx.vcpu, &hvm.lapic);
+            cx.vcpu.posted.publish(hvm.lapic.address());
             done
         }
         EFER => hvm.set_efer(value),

@@ -1,6 +1,7 @@
 //! Interrupts that others leave for a vCPU: they belong to whoever runs it, who takes them into
 //! the local APIC. No lock: bits.
 
+use super::vlapic::Address;
 use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 
 /// A vCPU's letter box.
@@ -10,6 +11,10 @@ pub struct Posted {
     any: AtomicBool,
     /// Vectors.
     vectors: [AtomicU32; 8],
+    /// How the vCPU's APIC is addressed: logical destination, format, x2APIC mode.
+    logical: [AtomicU32; 3],
+    /// INIT came, and no start since.
+    init: AtomicBool,
     /// The vector of event upcalls that the vCPU set for itself; zero for none.
     pub upcall_vector: AtomicU8,
 }
@@ -26,6 +31,35 @@ impl Posted {
     /// Has the vCPU look at its APIC, whose timer came.
     pub fn look(&self) {
         self.any.store(true, Ordering::SeqCst);
+    }
+
+    /// Shows how the vCPU's APIC is addressed now.
+    pub fn publish(&self, address: Address) {
+        let values = [address.ldr, address.dfr, address.x2apic.into()];
+        for (slot, value) in self.logical.iter().zip(values) {
+            slot.store(value, Ordering::Relaxed);
+        }
+    }
+
+    /// How the APIC with this id is addressed.
+    pub fn address(&self, id: u32) -> Address {
+        let [ldr, dfr, x2apic] = &self.logical;
+        Address {
+            id,
+            ldr: ldr.load(Ordering::Relaxed),
+            dfr: dfr.load(Ordering::Relaxed),
+            x2apic: x2apic.load(Ordering::Relaxed) != 0,
+        }
+    }
+
+    /// INIT comes.
+    pub fn set_init(&self) {
+        self.init.store(true, Ordering::SeqCst);
+    }
+
+    /// Ends the wait for a start; whether there was one.
+    pub fn take_init(&self) -> bool {
+        self.init.swap(false, Ordering::SeqCst)
     }
 
     /// Whether there is something.

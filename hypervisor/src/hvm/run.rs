@@ -21,6 +21,7 @@ pub fn run(
         cpu.load_hvm(&mut hvm.state);
         // What came while it did not run.
         hvm.look = true;
+        vcpu.posted.publish(hvm.lapic.address());
     }
     let mut cx = Cx {
         cpu,

@@ -440,6 +440,56 @@ fn a_guest_sets_the_first_state_of_its_vcpus() {
 }
 
 #[test]
+fn init_and_sipi_start_a_vcpu_in_real_mode() {
+    let world = World::new(2);
+    let dom = guest(&world);
+    let other = dom.vcpu(1).unwrap().clone();
+    let ipi = |cx: &mut Cx, high: u32, low: u32| {
+        let apic = 0xfee0_0000;
+        super::mmio::write(cx, apic + 0x310, 4, high.into());
+        super::mmio::write(cx, apic + 0x300, 4, low.into());
+    };
+    on(&world, &dom, |cx| {
+        let now = cx.cpu.now();
+        let _ = cx
+            .st
+            .hvm
+            .as_mut()
+            .unwrap()
+            .lapic
+            .write(reg::SVR, 0x1ff, now);
+        ipi(cx, 2 << 24, 0x4608);
+        assert!(!other.sched.online(), "a start without INIT");
+        ipi(cx, 2 << 24, 0x4500);
+        ipi(cx, 2 << 24, 0x4608);
+        assert!(other.sched.online());
+        let state = other.state.try_lock().unwrap();
+        let hvm = state.hvm.as_ref().unwrap();
+        let cs = hvm.state.segment(Seg::Cs);
+        assert_eq!(
+            (cs.selector, cs.base, hvm.state.regs.rip),
+            (0x800, 0x8000, 0)
+        );
+        assert_eq!(hvm.state.get(Reg::Cr0) & 1, 0);
+        drop(state);
+        // To itself: nothing.
+        ipi(cx, 0, 0x4500);
+        assert!(cx.live);
+        // Logically, once the other has an address.
+        ipi(cx, 4 << 24, 0x4850);
+        assert!(!other.posted.any());
+        let mut lapic = super::vlapic::Vlapic::new(2, false);
+        let _ = lapic.write(reg::LDR, 4 << 24, 0);
+        other.posted.publish(lapic.address());
+        ipi(cx, 4 << 24, 0x4850);
+        assert!(other.posted.any());
+        // HLT without interrupts ends this vCPU's life.
+        run(cx, &[0xf4], HvmExit::Halt);
+        assert!(!cx.live && !cx.vcpu.sched.online() && other.sched.online());
+    });
+}
+
+#[test]
 fn exceptions_that_meet_make_double_and_triple_faults() {
     let world = World::new(1);
     let dom = guest(&world);

@@ -27,8 +27,7 @@ impl HvmVcpu {
         state.fpu.xcr0 = 1;
         Some(Box::new(HvmVcpu {
             state,
-            // As Xen numbers them.
-            lapic: Vlapic::new(id.wrapping_mul(2), id == 0),
+            lapic: Vlapic::new(super::mmio::apic_id(id), id == 0),
             look: false,
             in_nmi: false,
             upcall_seen: false,
@@ -73,6 +72,41 @@ impl HvmVcpu {
         s.regs.rip = entry.into();
         s.regs.rbx = start_info;
         s.regs.rflags = machine::regs::rflags::FIXED;
+    }
+
+    /// As after INIT and SIPI: in real mode at `page` (Intel SDM 3A, 8.4 and 9.1).
+    pub fn start_real(&mut self, page: u8) {
+        self.start_flat(0, 0);
+        let s = &mut self.state;
+        let real = |attributes| Segment {
+            selector: 0,
+            attributes,
+            limit: 0xffff,
+            base: 0,
+        };
+        for seg in [Seg::Ds, Seg::Es, Seg::Ss, Seg::Fs, Seg::Gs] {
+            s.set_segment(seg, real(0x93));
+        }
+        let code = Segment {
+            selector: u16::from(page) << 8,
+            base: u64::from(page) << 12,
+            ..real(0x9b)
+        };
+        s.set_segment(Seg::Cs, code);
+        for table in [Seg::Gdtr, Seg::Idtr] {
+            s.set_segment(table, real(0));
+        }
+        s.set(Reg::Cr0, 0x10);
+        for reg in [Reg::Cr2, Reg::Cr3, Reg::Cr4] {
+            s.set(reg, 0);
+        }
+        s.set_event(None);
+        s.regs = machine::GuestRegs {
+            rflags: machine::regs::rflags::FIXED,
+            ..Default::default()
+        };
+        self.lapic.reset();
+        self.upcall_seen = false;
     }
 
     /// Whether the guest runs 64-bit code.

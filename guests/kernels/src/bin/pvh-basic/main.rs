@@ -57,5 +57,6 @@ guest_rt::cases! {
     "smp/interrupt" => smp::interrupt,
     "smp/nested-flush" => smp::nested_flush,
     "smp/down" => smp::down,
+    "smp/init-sipi" => smp::init_sipi,
     "apic/x2apic" => apic::x2apic,
 }

@@ -135,3 +135,33 @@ pub fn down() -> Outcome {
     check!(reaches(2), "it did not end again");
     Ok(())
 }
+
+/// INIT and SIPI start a vCPU in real mode. The code counts in its own page and halts for good.
+pub fn init_sipi() -> Outcome {
+    const PAGE: u64 = 0x8000;
+    // cli; mov ax, cs; mov ds, ax; lock inc dword [0xff0]; hlt; jmp to the hlt
+    let code: [u8; 16] = [
+        0xfa, 0x8c, 0xc8, 0x8e, 0xd8, 0x66, 0xf0, 0xff, 0x06, 0xf0, 0x0f, 0xf4, 0xeb, 0xfd, 0, 0,
+    ];
+    for (word, at) in code.as_chunks::<8>().0.iter().zip([PAGE, PAGE + 8]) {
+        mem::write_uncaught(at, u64::from_le_bytes(*word));
+    }
+    mem::write_uncaught(PAGE + 0xff0, 0);
+    let count = || mem::read_uncaught(PAGE + 0xff0);
+    write(ICR_HIGH, 2 << 24);
+    write(ICR, 0x4500);
+    same!(count(), 0);
+    write(ICR, 0x4608);
+    check!(wait(2000 * MS, || count() == 1), "it did not start");
+    // It halted with interrupts off: it is down, and starts again from INIT only.
+    let down = wait(2000 * MS, || {
+        hypercall::vcpu_plain(VCPUOP_is_up, 1) == Ok(0)
+    });
+    check!(down, "it is still up");
+    write(ICR, 0x4608);
+    same!(count(), 1);
+    write(ICR, 0x4500);
+    write(ICR, 0x4608);
+    check!(wait(2000 * MS, || count() == 2), "it did not start again");
+    Ok(())
+}

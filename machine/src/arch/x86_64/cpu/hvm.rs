@@ -8,7 +8,6 @@ use super::super::svm::{self, HvmState, run, vmcb, vmcb::exit};
 use super::super::{area, mem::TLB};
 use super::regs::{read_dr, write_dr};
 use super::{Cpu, SPURIOUS_VECTOR};
-use crate::cpu::CpuApi;
 use crate::hvm::{EventKind, HvmApi, HvmCpu, HvmExit};
 use core::sync::atomic::Ordering;
 
