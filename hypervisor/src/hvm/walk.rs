@@ -6,9 +6,10 @@
 use super::HvmVcpu;
 use super::control::{CR0_PG, CR0_WP, CR4_PAE, CR4_PSE, CR4_SMAP, CR4_SMEP, LMA, NXE};
 use core::sync::atomic::Ordering;
+use machine::Gfn;
 use machine::hvm::{HvmApi, Reg};
+use machine::nested::Nested;
 use machine::regs::rflags;
-use machine::{Gfn, Page};
 use x86_emulate::Trap;
 
 const P: u64 = 1;
@@ -40,25 +41,23 @@ impl Access {
     }
 }
 
-/// One entry, read and marked as the processor does; `None` when there is no memory.
-fn entry(page: &Page, offset: usize, wide: bool, mark: impl Fn(u64) -> u64) -> Option<u64> {
-    // Whoever changes an entry meanwhile wins; the mark is then the new one's.
-    if wide {
-        let word = page.u64_at(offset)?;
-        let e = word.load(Ordering::Acquire);
-        let marked = mark(e);
-        if marked != e {
-            let _ = word.compare_exchange(e, marked, Ordering::AcqRel, Ordering::Relaxed);
-        }
-        return Some(e);
-    }
-    let word = page.u32_at(offset)?;
-    let e = word.load(Ordering::Acquire);
-    let marked = mark(e.into()) as u32;
+/// The entry of 8 (`wide`) or 4 bytes at guest-physical address `at`, read and marked as the
+/// processor does; `None` when there is no memory.
+#[inline]
+fn entry(nested: &Nested, at: u64, wide: bool, mark: impl Fn(u64) -> u64) -> Option<u64> {
+    let word = nested.read_word(at)?;
+    let shift = if wide { 0 } else { 8 * (at & 4) };
+    let mask = if wide { u64::MAX } else { u64::from(u32::MAX) };
+    let e = word >> shift & mask;
+    let marked = mark(e);
     if marked != e {
-        let _ = word.compare_exchange(e, marked, Ordering::AcqRel, Ordering::Relaxed);
+        // To write to it the frame is held. Whoever changes the entry meanwhile wins.
+        let (page, _) = nested.page(Gfn(at >> 12))?;
+        let slot = page.u64_at((at & 0xff8) as usize)?;
+        let new = word & !(mask << shift) | (marked & mask) << shift;
+        let _ = slot.compare_exchange(word, new, Ordering::AcqRel, Ordering::Relaxed);
     }
-    Some(e.into())
+    Some(e)
 }
 
 impl HvmVcpu {
@@ -102,7 +101,6 @@ impl HvmVcpu {
                 index
             };
             let at = table + index * if wide { 8 } else { 4 };
-            let (page, _) = s.nested().page(Gfn(at >> 12)).ok_or(fault(false))?;
             // The four entries at the top of PAE tables carry no rights and no marks.
             let top = level == 3 && !long;
             let last = |e: u64| {
@@ -114,7 +112,7 @@ impl HvmVcpu {
                 _ if last(e) && access.write => e | A | D,
                 _ => e | A,
             };
-            let e = entry(&page, (at & 0xfff) as usize, wide, mark).ok_or(fault(false))?;
+            let e = entry(s.nested(), at, wide, mark).ok_or(fault(false))?;
             if e & P == 0 {
                 return Err(fault(false));
             }

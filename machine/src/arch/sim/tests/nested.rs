@@ -61,6 +61,9 @@ fn entries_hold_what_they_name_and_give_it_back() {
     assert_eq!((found.mfn, found.kind, found.level), (mfn, Kind::Ram, 1));
     assert!(w.nested().lookup(Gfn(4)).is_none());
     assert_eq!(w.nested().page(Gfn(5)).unwrap().0.mfn(), mfn);
+    another.words()[3].store(7, core::sync::atomic::Ordering::Relaxed);
+    assert_eq!(w.nested().read_word(0x5018), Some(7));
+    assert_eq!(w.nested().read_word(0x4018), None);
     let old = w.set(5, Leaf::Mmio(Mfn(0xfee00))).unwrap().unwrap();
     assert_eq!((old.mfn(), another.info().count()), (mfn, 2));
     drop(old);
