@@ -23,10 +23,9 @@ fn callback(dom: &Domain) -> Option<u8> {
         .then_some(via as u8)
 }
 
-/// The interrupt that event upcalls are, unless the vCPU has them by its own vector.
+/// The interrupt that event upcalls are just now; a vector of the vCPU's own comes besides.
 fn upcall(dom: &Domain, vcpu: &Vcpu) -> Option<u8> {
-    let own = vcpu.posted.upcall_vector.load(Ordering::Relaxed);
-    if own != 0 || !vcpu.upcall_pending() {
+    if !vcpu.upcall_pending() {
         return None;
     }
     callback(dom)

@@ -64,8 +64,11 @@ fn set_param(cx: &mut Cx, arg: u64) -> HyperResult {
         HVM_PARAM_CALLBACK_IRQ => {
             let by_vector = wish.value & HVM_PARAM_CALLBACK_IRQ_TYPE_MASK
                 == HVM_PARAM_CALLBACK_TYPE_VECTOR << 56;
-            // Through interrupt controllers that are not there yet; zero is none.
-            if !by_vector && wish.value != 0 {
+            // A global interrupt, by controllers that are not there yet, is taken and does
+            // nothing: kernels name one when they have upcalls by vectors of their vCPUs.
+            let by_gsi =
+                wish.value & HVM_PARAM_CALLBACK_IRQ_TYPE_MASK == HVM_PARAM_CALLBACK_TYPE_GSI << 56;
+            if !by_vector && !by_gsi {
                 return Err(Errno::EOPNOTSUPP.into());
             }
             if by_vector && (wish.value as u8) < 16 {

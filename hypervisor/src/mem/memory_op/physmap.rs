@@ -30,8 +30,8 @@ pub fn add(cx: &mut Cx, call: Call) -> HyperResult {
     }
 }
 
-/// Puts a page of a `space` at a guest frame; what was there goes. Errors: `ENOSYS` for a space
-/// that there is not, `EINVAL` for a page that there is not, `ENOMEM`.
+/// Puts a page of a `space` at a guest frame; what was there goes. Errors: `EINVAL` for a space
+/// or a page that there is not, `ENOMEM`.
 fn add_one(cx: &mut Cx, dom: &Arc<Domain>, space: u32, idx: u64, gfn: u64) -> HyperResult {
     let page = match space {
         XENMAPSPACE_shared_info if idx == 0 => dom.shared_info.another(),
@@ -41,8 +41,7 @@ fn add_one(cx: &mut Cx, dom: &Arc<Domain>, space: u32, idx: u64, gfn: u64) -> Hy
             let index = u32::try_from(index).map_err(|_| Errno::EINVAL)?;
             crate::grant::frame(cx.hv, cx.cpu, dom, index, status)?
         }
-        XENMAPSPACE_shared_info => return Err(Errno::EINVAL.into()),
-        _ => return Err(Errno::ENOSYS.into()),
+        _ => return Err(Errno::EINVAL.into()),
     };
     let old = p2m::set(cx.hv, cx.cpu, dom, Gfn(gfn), Leaf::Ram(page))?;
     // Memory that nothing names any more goes back; other pages stay what they are.

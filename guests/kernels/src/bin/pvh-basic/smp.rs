@@ -105,7 +105,7 @@ pub fn nested_flush() -> Outcome {
         domid: DOMID_SELF,
         ..Default::default()
     };
-    for _ in 0..8 {
+    for round in 0..8 {
         same!(
             ok!(hypercall::memory(XENMEM_decrease_reservation, &mut wish)),
             1
@@ -115,7 +115,8 @@ pub fn nested_flush() -> Outcome {
             ok!(hypercall::memory(XENMEM_populate_physmap, &mut wish)),
             1
         );
-        same!(ask(), Some(0));
+        mem::write_uncaught(SPARE, round);
+        same!(ask(), Some(round));
     }
     Ok(())
 }
