@@ -4,7 +4,6 @@
 //! domain's callback vector, as long as the upcall flag stands; what the local APIC has. When
 //! the guest cannot take it now, the processor is asked to say when it can.
 
-use super::HvmVcpu;
 use crate::cx::Cx;
 use crate::domain::{Domain, Vcpu};
 use core::sync::atomic::Ordering;
@@ -51,9 +50,10 @@ fn inject(cx: &mut Cx) {
         let _ = hvm.lapic.tick(now);
         super::mmio::arm_timer(cx.hv, cx.cpu, cx.vcpu, &hvm.lapic);
     }
-    if upcall_by_apic(cx.vcpu, hvm) {
-        hvm.lapic
-            .request(cx.vcpu.posted.upcall_vector.load(Ordering::Relaxed), false);
+    let own = cx.vcpu.posted.upcall_vector.load(Ordering::Relaxed);
+    // As long as the flag stands, so that none is missed.
+    if own != 0 && cx.vcpu.upcall_pending() && !hvm.lapic.is_active(own) {
+        hvm.lapic.request(own, false);
     }
     let upcall = upcall(cx.dom, cx.vcpu);
     let lapic = hvm.lapic.pending();
@@ -93,15 +93,6 @@ fn inject(cx: &mut Cx) {
     // Once more after it: there may be another.
     hvm.look = true;
     hvm.state.set_window(false);
-}
-
-/// Whether the upcall flag was set since the vCPU's own vector was last requested for it.
-fn upcall_by_apic(vcpu: &Vcpu, hvm: &mut HvmVcpu) -> bool {
-    let own = vcpu.posted.upcall_vector.load(Ordering::Relaxed) != 0;
-    let pending = own && vcpu.upcall_pending();
-    let fresh = pending && !hvm.upcall_seen;
-    hvm.upcall_seen = pending;
-    fresh
 }
 
 /// Whether a vCPU that waits has something to wake up for.

@@ -372,6 +372,49 @@ fn upcalls_come_by_the_callback_vector_as_long_as_the_flag_stands() {
 }
 
 #[test]
+fn upcalls_come_once_each_by_the_vcpus_own_vector() {
+    use xen_abi::hvm::{HVMOP_set_evtchn_upcall_vector, HvmEvtchnUpcallVector};
+    let world = World::new(1);
+    let dom = guest(&world);
+    on(&world, &dom, |cx| {
+        let set = |cx: &mut Cx, vector: u8| {
+            let wish = HvmEvtchnUpcallVector {
+                vector,
+                ..Default::default()
+            };
+            cx.copy_out(GuestPtr::new(0x2000), &wish).unwrap();
+            super::op::call(cx, [HVMOP_set_evtchn_upcall_vector.into(), 0x2000])
+        };
+        assert_eq!(set(cx, 15), Err(Fail::Errno(Errno::EINVAL)));
+        assert_eq!(set(cx, 0x83), Ok(0));
+        let now = cx.cpu.now();
+        let _ = cx
+            .st
+            .hvm
+            .as_mut()
+            .unwrap()
+            .lapic
+            .write(reg::SVR, 0x1ff, now);
+        cx.regs_mut().rflags |= rflags::IF;
+        let at = xen_abi::shared_info::VCPU_INFO_UPCALL_PENDING;
+        for _ in 0..2 {
+            let flag = cx.vcpu.info().and_then(|info| info.byte(at)).unwrap();
+            flag.store(1, Ordering::SeqCst);
+            deliver::deliver(cx);
+            assert_eq!(event(cx), Some(Event::interrupt(0x83)));
+            deliver::deliver(cx);
+            assert_eq!(event(cx), None, "in service");
+            let flag = cx.vcpu.info().and_then(|info| info.byte(at)).unwrap();
+            flag.store(0, Ordering::SeqCst);
+            let hvm = cx.st.hvm.as_mut().unwrap();
+            let _ = hvm.lapic.write(reg::EOI, 0, now);
+            deliver::deliver(cx);
+            assert_eq!(event(cx), None, "the flag is down");
+        }
+    });
+}
+
+#[test]
 fn a_guest_sets_the_first_state_of_its_vcpus() {
     use xen_abi::hvm::{VCPU_HVM_MODE_64B, VcpuHvmContext, VcpuHvmX8664};
     use xen_abi::vcpu::{VCPUOP_initialise, VCPUOP_up};

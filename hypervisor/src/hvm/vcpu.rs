@@ -16,8 +16,6 @@ pub struct HvmVcpu {
     pub look: bool,
     /// Its NMI handler runs.
     pub in_nmi: bool,
-    /// The upcall flag stood when it was last looked at, with a vector of the vCPU.s own.
-    pub upcall_seen: bool,
 }
 
 impl HvmVcpu {
@@ -30,7 +28,6 @@ impl HvmVcpu {
             lapic: Vlapic::new(super::mmio::apic_id(id), id == 0),
             look: false,
             in_nmi: false,
-            upcall_seen: false,
         }))
     }
 
@@ -106,7 +103,6 @@ impl HvmVcpu {
             ..Default::default()
         };
         self.lapic.reset();
-        self.upcall_seen = false;
     }
 
     /// Whether the guest runs 64-bit code.

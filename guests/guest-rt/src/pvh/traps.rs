@@ -81,7 +81,6 @@ static IDT: Idt = Idt([const { [const { AtomicU64::new(0) }; 2] }; 256]);
 static COUNTS: [AtomicU64; 256] = [const { AtomicU64::new(0) }; 256];
 static EVENT: AtomicU64 = AtomicU64::new(0);
 static EOI: AtomicU64 = AtomicU64::new(0);
-static EVENT_EOI: AtomicU64 = AtomicU64::new(0);
 
 /// How interrupts are acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,11 +101,6 @@ pub fn set_eoi(eoi: Eoi) {
 /// Sets the vector that is the event upcall; 0 for none.
 pub fn set_event_vector(vector: u8) {
     EVENT.store(vector.into(), Ordering::SeqCst);
-}
-
-/// Sets whether the event upcall is acknowledged too: when it comes through the APIC.
-pub fn set_event_eoi(on: bool) {
-    EVENT_EOI.store(on.into(), Ordering::SeqCst);
 }
 
 /// Interrupts taken at `vector` so far.
@@ -135,11 +129,7 @@ extern "C" fn handle(frame: &mut Frame) {
     if vector == EVENT.load(Ordering::SeqCst) {
         local::this().upcalls.fetch_add(1, Ordering::Relaxed);
         crate::traps::upcall_pending().store(0, Ordering::SeqCst);
-        if EVENT_EOI.load(Ordering::SeqCst) == 0 {
-            return;
-        }
-    }
-    if vector != 2 {
+    } else if vector != 2 {
         match EOI.load(Ordering::SeqCst) {
             1 => super::apic::write(super::apic::EOI, 0),
             2 => super::apic::write_x2(super::apic::EOI, 0),

@@ -2,7 +2,7 @@
 
 use core::sync::atomic::Ordering;
 use guest_rt::harness::Outcome;
-use guest_rt::pvh::{self, traps as irq};
+use guest_rt::pvh::traps as irq;
 use guest_rt::time::{MS, now};
 use guest_rt::{check, events, hypercall, local, ok, refused, same};
 use xen_abi::event_channel::*;
@@ -106,46 +106,6 @@ pub fn timer() -> Outcome {
     check!(events::pending(bind.port), "the timer did not fire");
     check!(now() >= start + 2 * MS, "too early");
     events::settle(bind.port);
-    Ok(())
-}
-
-pub fn upcall_vector() -> Outcome {
-    pvh::apic::write(pvh::apic::SVR, 0x1ff);
-    // As Linux does: a way of calling back that nothing comes of.
-    ok!(set_param(HVM_PARAM_CALLBACK_IRQ, 1));
-    let mut arg = HvmEvtchnUpcallVector {
-        vcpu: 0,
-        vector: 0x83,
-        ..Default::default()
-    };
-    ok!(hypercall::op(
-        nr::HVM_OP,
-        HVMOP_set_evtchn_upcall_vector,
-        &mut arg
-    ));
-    irq::set_event_vector(0x83);
-    irq::set_event_eoi(true);
-    irq::set_eoi(irq::Eoi::Xapic);
-    let port = ok!(ipi_port());
-    events::set_mask(port, false);
-    let before = irq::count(0x83);
-    ok!(hypercall::send(port));
-    let came = irq::with_interrupts(|| {
-        (0..1_000_000).any(|_| {
-            core::hint::spin_loop();
-            irq::count(0x83) > before
-        })
-    });
-    check!(came, "no interrupt at the vCPU's own vector");
-    events::settle(port);
-    arg.vector = 0x0f;
-    refused!(
-        hypercall::op(nr::HVM_OP, HVMOP_set_evtchn_upcall_vector, &mut arg),
-        EINVAL
-    );
-    irq::set_event_eoi(false);
-    arg.vector = 0;
-    let _ = hypercall::op(nr::HVM_OP, HVMOP_set_evtchn_upcall_vector, &mut arg);
     Ok(())
 }
 

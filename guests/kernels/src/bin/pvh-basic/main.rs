@@ -50,7 +50,6 @@ guest_rt::cases! {
     "apic/halt" => apic::halt,
     "events/callback-vector" => events::callback_vector,
     "events/timer" => events::timer,
-    "events/upcall-vector" => events::upcall_vector,
     "events/poll" => events::poll,
     "smp/refused" => smp::refused,
     "smp/bring-up" => smp::bring_up,

@@ -97,7 +97,6 @@ pub fn refused() -> Outcome {
     all_refused! {
         add(99, 0, SPARE >> 12) => EINVAL;
         add(XENMAPSPACE_shared_info, 1, SPARE >> 12) => EINVAL;
-        add(XENMAPSPACE_grant_table, 1 << 40, SPARE >> 12) => EINVAL;
         remove(1 << 40) => ENOENT;
     }
     Ok(())
