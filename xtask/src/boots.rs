@@ -60,7 +60,7 @@ impl Trial {
     pub const OPTIONS: Self = Self {
         words: "com1=115200/115200,8n1,0x3f8,0 console_timestamps=boot mem=2G availmem=1800M \
                 badpage=0x12345,0x20000-0x20010 no-smep smap=0 x2apic=no tdt=0 clocksource=pit \
-                cpuinfo dom0=verbose,pvh reboot=kbd conring_size=64k edd=off",
+                cpuinfo dom0=verbose,shadow reboot=kbd conring_size=64k edd=off",
         said: &[
             "RAM: 1800 MiB",
             "MHz by PIT",
@@ -68,7 +68,7 @@ impl Trial {
             "SMEP false SMAP false",
             "CPU 1: AuthenticAMD",
             "Dom0's memory:",
-            "\"dom0\" has invalid value \"verbose,pvh\"",
+            "\"dom0\" has invalid value \"verbose,shadow\"",
             "\"edd\" has no effect",
             "] Domain 0 shutdown: rebooting machine",
         ],

@@ -63,7 +63,7 @@ const fn group(name: &'static str, limit_s: u64, full_limit_s: u64) -> Group {
 
 /// Whether Xenios can create guests: what decides it for the steps below and for the
 /// demonstration that `cargo xtask run` gives without a terminal.
-pub const GUESTS: bool = false;
+pub const GUESTS: bool = true;
 
 const USUAL: boots::Trial = boots::Trial::USUAL;
 
@@ -123,7 +123,7 @@ pub const STEPS: &[Step] = &[
             },
         ),
     ),
-    step("guest-pv-survey", false, Kind::Survey(guest::Trial::TWO)),
+    step("guest-pv-survey", true, Kind::Survey(guest::Trial::TWO)),
     step("guest-pv-crash", true, Kind::Crashes),
     step(
         "guest-pvh-basic",
@@ -203,16 +203,26 @@ pub const STEPS: &[Step] = &[
             ..USUAL
         }),
     ),
-    step("xl-life", GUESTS, Kind::Xl(group("life", 1500, 1500))),
-    step("xl-devices", GUESTS, Kind::Xl(group("devices", 1200, 2400))),
-    step("xl-change", GUESTS, Kind::Xl(group("change", 1200, 5400))),
-    step("xl-protect", GUESTS, Kind::Xl(group("protect", 600, 600))),
-    step("xl-cpu", GUESTS, Kind::Xl(group("cpu", 600, 600))),
-    step("xl-churn", GUESTS, Kind::Xl(group("churn", 600, 3600))),
+    step(
+        "dom0-guest",
+        GUESTS,
+        Kind::Dom0(boots::Trial {
+            mode: "demo-guest",
+            limit: Duration::from_secs(600),
+            ..USUAL
+        }),
+    ),
+    // Ten minutes: too long for each run. Those below are not seen to pass whole yet.
+    step("xl-life", GUESTS, Kind::XlFull(group("life", 1500, 1500))),
+    step("xl-devices", false, Kind::Xl(group("devices", 1200, 2400))),
+    step("xl-change", false, Kind::Xl(group("change", 1200, 5400))),
+    step("xl-protect", false, Kind::Xl(group("protect", 600, 600))),
+    step("xl-cpu", false, Kind::Xl(group("cpu", 600, 600))),
+    step("xl-churn", false, Kind::Xl(group("churn", 600, 3600))),
     step(
         "xl-kernels",
-        GUESTS,
+        false,
         Kind::XlFull(group("kernels", 1200, 1200)),
     ),
-    step("xl-many", GUESTS, Kind::XlFull(group("many", 3000, 3000))),
+    step("xl-many", false, Kind::XlFull(group("many", 3000, 3000))),
 ];

@@ -105,6 +105,7 @@ hypercalls! {
     34 hvm_op                        2 no  yes crate::hvm::op::call;
     35 sysctl                        1 yes no  crate::control::sysctl::call;
     36 domctl                        1 yes no  crate::control::domctl::call;
+    40 xenpmu_op                     2 yes no  crate::platform::no_performance_counters;
     48 mca                           1 yes no  crate::platform::mca::call;
 }
 

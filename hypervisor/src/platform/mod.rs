@@ -37,6 +37,12 @@ pub fn call(cx: &mut Cx, [arg]: [u64; 1]) -> HyperResult {
     Ok(result)
 }
 
+/// The `xenpmu_op` hypercall: the performance counters are not shared with guests, as on Xen
+/// without `vpmu`. Errors: `EOPNOTSUPP`.
+pub fn no_performance_counters(_: &mut Cx, _: [u64; 2]) -> HyperResult {
+    Err(Errno::EOPNOTSUPP.into())
+}
+
 fn serve(cx: &mut Cx, op: &mut PlatformOp) -> HyperResult {
     match op.cmd {
         XENPF_settime32 => {

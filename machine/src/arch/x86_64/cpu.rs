@@ -457,19 +457,11 @@ impl CpuApi for Cpu {
     }
 
     fn port_in(&mut self, port: u16, bytes: u8) -> u32 {
-        match bytes {
-            1 => io::inb(port) as u32,
-            2 => io::inw(port) as u32,
-            _ => io::inl(port),
-        }
+        io::port_in(port, bytes)
     }
 
     fn port_out(&mut self, port: u16, bytes: u8, value: u32) {
-        match bytes {
-            1 => io::outb(port, value as u8),
-            2 => io::outw(port, value as u16),
-            _ => io::outl(port, value),
-        }
+        io::port_out(port, bytes, value);
     }
 
     fn wbinvd(&mut self) {

@@ -59,6 +59,24 @@ pub fn outl(port: u16, value: u32) {
     };
 }
 
+/// Reads 1, 2 or 4 bytes from a port.
+pub fn port_in(port: u16, bytes: u8) -> u32 {
+    match bytes {
+        1 => inb(port) as u32,
+        2 => inw(port) as u32,
+        _ => inl(port),
+    }
+}
+
+/// Writes 1, 2 or 4 bytes to a port.
+pub fn port_out(port: u16, bytes: u8, value: u32) {
+    match bytes {
+        1 => outb(port, value as u8),
+        2 => outw(port, value as u16),
+        _ => outl(port, value),
+    }
+}
+
 /// Reads a model-specific register that the CPU is known to have; another one is a #GP.
 pub fn rdmsr(msr: u32) -> u64 {
     let (low, high): (u32, u32);
