@@ -6,6 +6,7 @@
 //!
 //! - [`privileged`]: what a paravirtualised kernel traps on in ring 3.
 //! - [`forced`]: the same instructions behind Xen's forced-emulation prefix.
+//! - [`load`]: instructions that read one to eight bytes, for devices' registers.
 //! - [`store`]: instructions that write one to eight bytes, for writable page tables.
 //!
 //! Invariant: when an entry point returns [`Outcome::Unhandled`] or a [`Trap`], the virtual CPU
@@ -18,6 +19,7 @@ mod address;
 mod alu;
 mod cpu;
 mod decode;
+mod load;
 mod operand;
 mod privileged;
 mod register;
@@ -28,6 +30,7 @@ mod trap;
 
 pub use cpu::{Bits, Cpu, Privileged, Segment, SegmentName, Size};
 pub use decode::prime;
+pub use load::load;
 pub use privileged::{forced, privileged};
 pub use register::Gpr;
 pub use store::store;

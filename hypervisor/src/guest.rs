@@ -78,7 +78,10 @@ impl Cx<'_> {
     /// Copies a value from the guest. Errors: `EFAULT`.
     #[inline]
     pub fn copy_in<T: FromBytes + IntoBytes>(&mut self, ptr: GuestPtr<T>) -> Result<T, Errno> {
-        self.cpu.get_guest(ptr.addr()).map_err(|_| Errno::EFAULT)
+        match self.cpu.get_guest(ptr.addr()) {
+            Ok(value) => Ok(value),
+            Err(_) => self.hvm_copy_in(ptr),
+        }
     }
 
     /// Copies a value to the guest. Errors: `EFAULT`.
@@ -88,22 +91,48 @@ impl Cx<'_> {
         ptr: GuestPtr<T>,
         value: &T,
     ) -> Result<(), Errno> {
-        self.cpu
-            .put_guest(ptr.addr(), value)
-            .map_err(|_| Errno::EFAULT)
+        match self.cpu.put_guest(ptr.addr(), value) {
+            Ok(()) => Ok(()),
+            Err(_) => self.hvm_copy_out(ptr.addr(), value.as_bytes()),
+        }
+    }
+
+    /// While a hardware-virtualised vCPU is loaded, nothing of a guest's is mapped, so every
+    /// copy of the processor's fails: this is where the guest's own tables are walked.
+    #[cold]
+    fn hvm_copy_in<T: FromBytes + IntoBytes>(&mut self, ptr: GuestPtr<T>) -> Result<T, Errno> {
+        if self.st.hvm.is_none() {
+            return Err(Errno::EFAULT);
+        }
+        let mut value = T::new_zeroed();
+        match crate::hvm::read(self, ptr.addr(), value.as_mut_bytes()) {
+            Ok(()) => Ok(value),
+            Err(_) => Err(Errno::EFAULT),
+        }
+    }
+
+    #[cold]
+    fn hvm_copy_out(&mut self, addr: u64, bytes: &[u8]) -> Result<(), Errno> {
+        if self.st.hvm.is_none() {
+            return Err(Errno::EFAULT);
+        }
+        crate::hvm::write(self, addr, bytes).map_err(|_| Errno::EFAULT)
     }
 
     /// Copies bytes from the guest. Errors: `EFAULT`.
     pub fn copy_in_bytes(&mut self, ptr: GuestPtr<u8>, buf: &mut [u8]) -> Result<(), Errno> {
-        self.cpu
-            .read_guest(ptr.addr(), buf)
-            .map_err(|_| Errno::EFAULT)
+        match self.cpu.read_guest(ptr.addr(), buf) {
+            Ok(()) => Ok(()),
+            Err(_) if self.st.hvm.is_none() => Err(Errno::EFAULT),
+            Err(_) => crate::hvm::read(self, ptr.addr(), buf).map_err(|_| Errno::EFAULT),
+        }
     }
 
     /// Copies bytes to the guest. Errors: `EFAULT`.
     pub fn copy_out_bytes(&mut self, ptr: GuestPtr<u8>, buf: &[u8]) -> Result<(), Errno> {
-        self.cpu
-            .write_guest(ptr.addr(), buf)
-            .map_err(|_| Errno::EFAULT)
+        match self.cpu.write_guest(ptr.addr(), buf) {
+            Ok(()) => Ok(()),
+            Err(_) => self.hvm_copy_out(ptr.addr(), buf),
+        }
     }
 }

@@ -52,6 +52,9 @@ fn run_vcpu(cpu: &mut Cpu, hv: &Hypervisor, vcpu: &Arc<Vcpu>) {
     };
     let st = &mut *state;
     dom.dirty_cpus.set(cpu.id());
+    if st.hvm.is_some() {
+        return crate::hvm::run::run(cpu, hv, &dom, vcpu, st);
+    }
     if !pv::load(cpu, st) {
         log!(
             hv,
@@ -111,7 +114,7 @@ fn dispatch(cx: &mut Cx, exit: Exit) {
 }
 
 /// Serves an interrupt of the host; whether the choice of what runs has to be made again.
-fn interrupt(cpu: &mut Cpu, hv: &Hypervisor, vector: u8) -> bool {
+pub(crate) fn interrupt(cpu: &mut Cpu, hv: &Hypervisor, vector: u8) -> bool {
     match cpu.ack(vector) {
         Interrupt::Timer => crate::time::timer_interrupt(hv, cpu),
         Interrupt::Kick => {

@@ -11,6 +11,7 @@ use crate::domain::{Domain, DomainList, Vcpu};
 use crate::fail::HyperResult;
 use crate::guest::GuestPtr;
 use crate::hv::Hypervisor;
+use crate::hvm::{HvmDomain, HvmVcpu};
 use crate::irq::Irqs;
 use crate::locks;
 use crate::sched::Scheduler;
@@ -21,7 +22,9 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
 use machine::arch::sim::SimMachine;
+use machine::frame::NO_OWNER;
 use machine::heap::Heap;
+use machine::nested::Nested;
 use machine::{CpuApi, Lock, Mfn, PAGE_SIZE, Page, PageType, TypeGet};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
@@ -146,6 +149,21 @@ impl World {
             root,
             l1,
         }
+    }
+
+    /// A hardware-virtualised domain without memory, its vCPUs down.
+    pub fn hvm_domain(&self, id: u16, privileged: bool, vcpus: u32) -> Arc<Domain> {
+        let shared_info = self.page(id.into());
+        let dom = Domain::new(id, privileged, vcpus, 1024, shared_info).unwrap();
+        let nested = Arc::new(Nested::new(self.page(NO_OWNER), locks::P2M));
+        for n in 0..vcpus {
+            let vcpu = Vcpu::new(&dom, n, n % self.hv.cpus).unwrap();
+            vcpu.state.lock().hvm = HvmVcpu::new(nested.clone(), n);
+            dom.vcpus[n as usize].call_once(|| vcpu);
+        }
+        dom.hvm.call_once(|| HvmDomain::new(nested));
+        assert!(self.hv.domains.insert(dom.clone()));
+        dom
     }
 
     /// Calls `f` in the context of a domain's vCPU, on CPU `cpu`.

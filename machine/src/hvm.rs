@@ -220,6 +220,9 @@ pub trait HvmApi {
     fn set_window(&mut self, on: bool);
     /// The next instruction, where the processor said so at the last exit.
     fn next_rip(&self) -> Option<u64>;
+    /// Drops the translations of this vCPU before it is entered again: the policy changed what
+    /// its own page tables mean.
+    fn flush(&mut self);
     /// DR0 to DR3.
     fn debug_addr(&mut self) -> &mut [u64; 4];
 }

@@ -87,24 +87,24 @@ fn measure(host: Host, dom0: &Dom0, initrd: &Path) -> Result<(Figures, Vec<Strin
     let mut errors = Vec::new();
     let logs = paths::logs()?;
     let name = format!("{host:?}").to_lowercase();
-    if host != Host::Bare {
-        let shown = proc::Progress::start(&format!("pv-bench on {name}"));
+    for (kernel, pvh) in [("pv-bench", false), ("pvh-bench", true)] {
+        if host == Host::Bare {
+            break;
+        }
+        let shown = proc::Progress::start(&format!("{kernel} on {name}"));
         let trial = guest::Trial {
             icount: true,
+            pvh,
             limit: Duration::from_secs(120),
             ..guest::Trial::ONE
         };
-        let run = trial.run(
-            "pv-bench",
-            host,
-            dom0,
-            &logs.join(format!("bench-pv-{name}.log")),
-        );
+        let log = logs.join(format!("bench-{kernel}-{name}.log"));
+        let run = trial.run(kernel, host, dom0, &log);
         match run.and_then(|run| collect(&run, "BENCH ", "GUEST-END", &mut figures)) {
             Ok(()) => shown.finish(true),
             Err(why) => {
                 shown.finish(false);
-                errors.push(format!("pv-bench on {name}: {why:#}"));
+                errors.push(format!("{kernel} on {name}: {why:#}"));
             }
         }
     }

@@ -24,6 +24,8 @@ pub struct Trial {
     pub cpu: &'static str,
     /// Exact instruction counts on one CPU.
     pub icount: bool,
+    /// The kernel runs in a hardware virtual machine (`dom0=pvh`).
+    pub pvh: bool,
     /// How long it may take.
     pub limit: Duration,
 }
@@ -35,6 +37,7 @@ impl Trial {
         mem: 1024,
         cpu: qemu::CPU,
         icount: false,
+        pvh: false,
         limit: Duration::from_secs(120),
     };
     /// Two CPUs, two minutes.
@@ -65,7 +68,17 @@ impl Trial {
                 file.display()
             );
         }
+        let mut cmdline = "console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all dom0_mem=256M \
+                           noreboot"
+            .to_owned();
+        let mut extra = Vec::new();
+        if self.pvh {
+            cmdline.push_str(" dom0=pvh");
+            // The real Xen wants an IOMMU for such a dom0.
+            extra.extend(["-device", "amd-iommu"].map(str::to_owned));
+        }
         let machine = Machine {
+            extra,
             smp: self.smp,
             mem: self.mem,
             icount: self.icount,
@@ -73,9 +86,7 @@ impl Trial {
             until: Some("GUEST-END "),
             ..Machine::new(Boot::Multiboot {
                 image,
-                cmdline: "console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all dom0_mem=256M \
-                          noreboot"
-                    .to_owned(),
+                cmdline,
                 modules: vec![(kernel, words.to_owned())],
             })
         };

@@ -126,6 +126,29 @@ pub const STEPS: &[Step] = &[
     step("guest-pv-survey", false, Kind::Survey(guest::Trial::TWO)),
     step("guest-pv-crash", true, Kind::Crashes),
     step(
+        "guest-pvh-basic",
+        true,
+        Kind::Guest(
+            "pvh-basic",
+            guest::Trial {
+                pvh: true,
+                ..guest::Trial::TWO
+            },
+        ),
+    ),
+    step(
+        "guest-pvh-bench",
+        true,
+        Kind::Guest(
+            "pvh-bench",
+            guest::Trial {
+                pvh: true,
+                icount: true,
+                ..guest::Trial::ONE
+            },
+        ),
+    ),
+    step(
         "dom0-1-cpu",
         true,
         Kind::Dom0(boots::Trial { smp: 1, ..USUAL }),

@@ -64,7 +64,7 @@ pub fn by_number(nr: u64, args: [u64; 5]) -> HyperResult {
     split(result)
 }
 
-fn split(result: i64) -> HyperResult {
+pub(crate) fn split(result: i64) -> HyperResult {
     if (-MAX_ERRNO..0).contains(&result) {
         Err(-result)
     } else {

@@ -19,6 +19,7 @@ pub mod insn;
 pub mod local;
 pub mod mem;
 pub mod panic;
+pub mod pvh;
 pub mod smp;
 pub mod time;
 pub mod traps;

@@ -260,6 +260,11 @@ pub(crate) fn init() {
     }
 }
 
+/// Makes `page`, which the shared page was put in place of, the runtime's.
+pub(crate) fn adopt_shared_info(page: Page) {
+    SHARED_INFO.store(page.0 as u64 + 1, Ordering::Relaxed);
+}
+
 /// The shared page.
 ///
 /// # Panics

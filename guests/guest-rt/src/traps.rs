@@ -61,7 +61,7 @@ pub struct Fault {
 }
 
 #[repr(C)]
-struct Frame {
+pub(crate) struct Frame {
     r15: u64,
     r14: u64,
     r13: u64,
@@ -77,7 +77,7 @@ struct Frame {
     rdx: u64,
     rsi: u64,
     rdi: u64,
-    vector: u64,
+    pub(crate) vector: u64,
     error: u64,
     rip: u64,
     cs: u64,
@@ -281,22 +281,34 @@ extern "C" fn handle(frame: &mut Frame) {
         upcall_pending().store(0, Ordering::SeqCst);
         return;
     }
-    if local.skip_vector.load(Ordering::Relaxed) == frame.vector + 1 {
-        frame.rip += local.skip_bytes.load(Ordering::Relaxed);
-        return;
-    }
-    let fault = Fault {
+    let cr2 = if frame.vector == 14 { cr2() } else { 0 };
+    recover(frame, fault_of(frame, cr2), Some((KERNEL_CS, KERNEL_SS)));
+}
+
+/// What a frame says.
+pub(crate) fn fault_of(frame: &Frame, cr2: u64) -> Fault {
+    Fault {
         vector: frame.vector,
         error: frame.error,
         rip: frame.rip,
         cs: frame.cs,
         rflags: frame.rflags,
         rsp: frame.rsp,
-        cr2: if frame.vector == 14 { cr2() } else { 0 },
+        cr2,
         rax: frame.rax,
         rcx: frame.rcx,
         r11: frame.r11,
-    };
+    }
+}
+
+/// Steps over the instruction if that is wanted, or ends the `catch` that runs, with other
+/// selectors when they are given.
+pub(crate) fn recover(frame: &mut Frame, fault: Fault, selectors: Option<(u64, u64)>) {
+    let local = local::this();
+    if local.skip_vector.load(Ordering::Relaxed) == frame.vector + 1 {
+        frame.rip += local.skip_bytes.load(Ordering::Relaxed);
+        return;
+    }
     let rsp = local.recover_rsp.load(Ordering::Relaxed);
     if rsp == 0 {
         panic!("trap outside catch: {fault:x?}");
@@ -304,8 +316,10 @@ extern "C" fn handle(frame: &mut Frame) {
     save(&fault);
     frame.rip = &raw const catch_fault as u64;
     frame.rsp = rsp;
-    frame.cs = KERNEL_CS;
-    frame.ss = KERNEL_SS;
+    if let Some((cs, ss)) = selectors {
+        frame.cs = cs;
+        frame.ss = ss;
+    }
     frame.rflags &= !0x4_7700; // AC, NT, IOPL, DF, IF (events masked), TF
 }
 

@@ -67,6 +67,16 @@ impl VcpuRange {
     }
 }
 
+/// `dom0`: which kind of dom0 to build.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Dom0Mode {
+    /// Paravirtualised.
+    #[default]
+    Pv,
+    /// In a hardware virtual machine.
+    Pvh,
+}
+
 pub(super) fn dom0_mem(options: &mut Options, value: Value<'_>) -> Parsed {
     let mut mem = Dom0Mem::default();
     list(value.required()?, |item| {
@@ -143,14 +153,16 @@ pub(super) fn dom0_max_vcpus(options: &mut Options, value: Value<'_>) -> Parsed 
 }
 
 pub(super) fn dom0(options: &mut Options, value: Value<'_>) -> Parsed {
-    const PVH: &str = "a PVH dom0 is not supported yet: a PV one is built";
     list(value.required()?, |text| match item(text) {
-        ("pv", v) => v
-            .boolean()
-            .and_then(|pv| if pv { Ok(()) } else { Err(PVH) }),
-        ("pvh", v) => v
-            .boolean()
-            .and_then(|pvh| if pvh { Err(PVH) } else { Ok(()) }),
+        ("pv", v) if v.boolean()? => {
+            options.dom0_mode = Dom0Mode::Pv;
+            Ok(())
+        }
+        ("pvh", v) if v.boolean()? => {
+            options.dom0_mode = Dom0Mode::Pvh;
+            Ok(())
+        }
+        ("pv" | "pvh", _) => Ok(()),
         ("verbose", v) => {
             options.dom0_verbose = v.boolean()?;
             Ok(())

@@ -21,7 +21,7 @@ mod tests;
 
 pub use console::{Level, LogLimits, Port, Stamp, Switch};
 pub use cpu::{SpecCtrl, Thunk, Xpti};
-pub use dom0::{Amount, Dom0Mem, VcpuRange};
+pub use dom0::{Amount, Dom0Mem, Dom0Mode, VcpuRange};
 pub use machine_options::machine_settings;
 pub use table::{STATUS, Status};
 pub use warning::Warning;
@@ -50,6 +50,8 @@ pub struct Options {
     pub sched: crate::sched::Kind,
     /// `sched_ratelimit_us`: what begins to run goes on for so long at least; 0 for no limit.
     pub sched_ratelimit_us: u32,
+    /// `dom0=pv` or `dom0=pvh`: the kind of dom0.
+    pub dom0_mode: Dom0Mode,
     /// `dom0=verbose`: tell more while building dom0.
     pub dom0_verbose: bool,
     /// `xsm`: who may deal with whom.
@@ -116,6 +118,7 @@ impl Default for Options {
             dom0_vcpus_pin: false,
             sched: crate::sched::Kind::default(),
             sched_ratelimit_us: crate::sched::DEFAULT_RATE_LIMIT_US,
+            dom0_mode: Dom0Mode::Pv,
             dom0_verbose: false,
             xsm: Default::default(),
             dom0_ioports_disable: ArrayVec::new(),

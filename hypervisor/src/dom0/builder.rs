@@ -4,7 +4,7 @@
 use super::layout::Layout;
 use super::memory::Frames;
 use super::tables::Builder;
-use crate::cmdline::Options;
+use crate::cmdline::{Dom0Mode, Options};
 use crate::domain::{Domain, Vcpu};
 use crate::fail::Fail;
 use crate::hv::Hypervisor;
@@ -22,7 +22,7 @@ use zerocopy::IntoBytes;
 /// Largest kernel image after decompression.
 const MAX_KERNEL: usize = 512 << 20;
 /// dom0's vCPUs at most.
-const MAX_VCPUS: u32 = 128;
+pub(super) const MAX_VCPUS: u32 = 128;
 
 /// Why dom0 could not be built.
 #[derive(Debug)]
@@ -31,6 +31,8 @@ pub enum BuildError {
     Kernel(LoadError),
     /// It has no Xen notes: it is not made for this.
     NotForXen,
+    /// The processor has no hardware virtualisation that is supported, or it is switched off.
+    NoHvm,
     /// It and its memory do not fit together.
     Layout,
     /// A step failed; usually memory ran out.
@@ -44,19 +46,22 @@ impl core::fmt::Display for BuildError {
             BuildError::NotForXen => {
                 f.write_str("the kernel has no Xen ELF notes: is CONFIG_XEN_PV off in it?")
             }
+            BuildError::NoHvm => {
+                f.write_str("dom0=pvh needs AMD-V with nested paging, switched on in the firmware")
+            }
             BuildError::Layout => f.write_str("the kernel and initrd do not fit: raise dom0_mem"),
             BuildError::Step(what, errno) => write!(f, "{what} failed: {errno}"),
         }
     }
 }
 
-fn step<T>(what: &'static str, result: Result<T, Errno>) -> Result<T, BuildError> {
+pub(super) fn step<T>(what: &'static str, result: Result<T, Errno>) -> Result<T, BuildError> {
     result.map_err(|errno| BuildError::Step(what, errno))
 }
 
 /// Frames that dom0 starts with: as `dom0_mem` says, by default all but a sixteenth, of which
 /// 128 MiB at most are kept.
-fn initial_pages(hv: &Hypervisor, options: &Options) -> u64 {
+pub(super) fn initial_pages(hv: &Hypervisor, options: &Options) -> u64 {
     let free = hv.heap.lock().free_frames();
     let mem = &options.dom0_mem;
     let keep = (free / 16).min((128 << 20) >> 12);
@@ -87,6 +92,9 @@ pub fn build(
     let notes = Notes::parse(&image)
         .map_err(BuildError::Kernel)?
         .ok_or(BuildError::NotForXen)?;
+    if options.dom0_mode == Dom0Mode::Pvh {
+        return super::pvh::build(hv, cpu, options, &image, &notes, initrd, command_line);
+    }
     let place = Placement::new(&image, &notes).map_err(BuildError::Kernel)?;
     let pages = initial_pages(hv, options);
     let layout =
@@ -163,7 +171,7 @@ pub fn build(
     Ok(dom)
 }
 
-fn create(
+pub(super) fn create(
     hv: &Hypervisor,
     cpu: &Cpu,
     options: &Options,

@@ -4,6 +4,8 @@ mod builder;
 mod hypercall_page;
 mod layout;
 mod memory;
+mod pvh;
+mod pvh_map;
 mod shutdown;
 mod tables;
 

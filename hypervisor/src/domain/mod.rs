@@ -62,6 +62,8 @@ pub struct Domain {
     pub grants: GrantState,
     /// Its physical interrupts and device permissions.
     pub irqs: DomainIrqs,
+    /// Its physical map and parameters, if it is hardware-virtualised.
+    pub hvm: Once<crate::hvm::HvmDomain>,
     /// Bits set by `vm_assist`.
     pub assists: AtomicU64,
     /// Added to system time for the guest's wall clock, seconds (`settimeoffset`).
@@ -138,6 +140,7 @@ impl Domain {
             events: EventState::new(max_vcpus)?,
             grants: GrantState::new()?,
             irqs: DomainIrqs::new(privileged)?,
+            hvm: Once::new(),
             assists: AtomicU64::new(0),
             time_offset: AtomicU64::new(0),
             share: Arc::new(crate::sched::Share::default()),

@@ -129,6 +129,8 @@ pub struct VcpuState {
     pub initialised: bool,
     /// Whether its NMI handler runs.
     pub in_nmi: bool,
+    /// What it has instead of all that, when it is hardware-virtualised.
+    pub hvm: Option<Box<crate::hvm::HvmVcpu>>,
     /// Tables whose last reference went and whose entries are still to be put: worked off
     /// before the guest's next page-table call.
     pub old_tables: crate::mem::OldTables,
@@ -167,6 +169,7 @@ impl VcpuState {
             ldt_base: 0,
             initialised: false,
             in_nmi: false,
+            hvm: None,
             old_tables: crate::mem::OldTables::new(),
         })
     }
@@ -194,6 +197,8 @@ pub struct Vcpu {
     pub time: VcpuTime,
     /// An NMI waits to be delivered.
     pub nmi_pending: core::sync::atomic::AtomicBool,
+    /// Interrupts for the local APIC of a hardware-virtualised one.
+    pub posted: crate::hvm::Posted,
 }
 
 impl Vcpu {
@@ -216,6 +221,7 @@ impl Vcpu {
             sched: VcpuSched::new(cpu),
             time: VcpuTime::default(),
             nmi_pending: core::sync::atomic::AtomicBool::new(false),
+            posted: crate::hvm::Posted::default(),
         }))
     }
 

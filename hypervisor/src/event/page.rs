@@ -6,7 +6,7 @@
 use crate::domain::Domain;
 use crate::hv::Hypervisor;
 use core::ops::Deref;
-use machine::{Cpu, CpuApi, Mfn, Page, PageType, TypeGet};
+use machine::{Cpu, CpuApi, Gfn, Page, PageType, TypeGet};
 use xen_abi::Errno;
 
 /// A guest's page, held as writable memory.
@@ -22,10 +22,7 @@ impl WritablePage {
         dom: &Domain,
         gfn: u64,
     ) -> Result<WritablePage, Errno> {
-        let page = hv
-            .mem
-            .get_page(Mfn(gfn), dom.owner())
-            .ok_or(Errno::EINVAL)?;
+        let page = dom.page(hv.mem, Gfn(gfn)).ok_or(Errno::EINVAL)?;
         // What the page was may still be in TLBs; stamped when it stopped being that.
         match page.get_type(PageType::Writable) {
             TypeGet::Ready => {}

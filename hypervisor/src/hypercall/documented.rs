@@ -89,7 +89,7 @@ const FAMILIES: &[(u32, Form, Operations)] = &[
 ];
 
 fn is_served(nr: u32) -> bool {
-    TABLE.iter().any(|row| row.nr == nr)
+    TABLE.iter().any(|row| row.nr == nr && row.pv)
 }
 
 /// Makes one call with an argument of zeros, in a domain of its own.
@@ -150,17 +150,20 @@ fn operations(page: &mut String, nr: u32, form: Form, all: Operations) {
 }
 
 fn page() -> String {
-    let mut page = String::from("\n## Calls\n\n| number | call | to PV guests |\n|---|---|---|\n");
+    let mut page = String::from(
+        "\n## Calls\n\n| number | call | to PV guests | to hardware-virtualised ones |\n|---|---|---|---|\n",
+    );
     let common = HYPERCALLS
         .iter()
         .filter(|(name, _)| !name.starts_with("ARCH_"));
     for (name, nr) in common.chain(&[("MCA", hypercall::MCA)]) {
-        let served = if is_served(*nr) {
-            "yes"
-        } else {
-            "no: `ENOSYS`"
-        };
-        let _ = writeln!(page, "| {nr} | `{}` | {served} |", name.to_lowercase());
+        let row = TABLE.iter().find(|row| row.nr == *nr);
+        let [pv, hvm] = [
+            row.is_some_and(|row| row.pv),
+            row.is_some_and(|row| row.hvm),
+        ]
+        .map(|served| if served { "yes" } else { "no: `ENOSYS`" });
+        let _ = writeln!(page, "| {nr} | `{}` | {pv} | {hvm} |", name.to_lowercase());
     }
     page.push_str("\n## Operations\n");
     for (nr, form, all) in FAMILIES.iter().filter(|(nr, ..)| is_served(*nr)) {

@@ -1,9 +1,9 @@
-//! The hypercall table: one row for each call. Only PV guests exist, so a row has no column for
-//! kinds of guests yet.
+//! The hypercall table: one row for each call, with a column for each kind of guest.
 //!
 //! The table gives the dispatcher, the names in traces and the list of what is implemented.
 //! To add a call: write its handler `fn(&mut Cx, [u64; N]) -> HyperResult`, N being the number
-//! of arguments it takes, and add a row.
+//! of arguments it takes, and add a row. A `yes` says that guests of the kind may make the call;
+//! for hardware-virtualised guests it must take frame numbers for the guest's own.
 
 #[cfg(test)]
 mod documented;
@@ -24,6 +24,10 @@ pub struct Row {
     pub name: &'static str,
     /// Number of arguments.
     pub args: usize,
+    /// PV guests may make it.
+    pub pv: bool,
+    /// Hardware-virtualised guests may.
+    pub hvm: bool,
 }
 
 fn arguments<const N: usize>(cx: &Cx) -> [u64; N] {
@@ -33,55 +37,75 @@ fn arguments<const N: usize>(cx: &Cx) -> [u64; N] {
 }
 
 macro_rules! hypercalls {
-    ($($nr:literal $name:ident $args:literal $handler:path;)*) => {
+    ($($nr:literal $name:ident $args:literal $pv:ident $hvm:ident $handler:path;)*) => {
         /// Every call that is implemented.
-        pub const TABLE: &[Row] = &[$(Row { nr: $nr, name: stringify!($name), args: $args }),*];
+        pub const TABLE: &[Row] = &[$(Row {
+            nr: $nr,
+            name: stringify!($name),
+            args: $args,
+            pv: hypercalls!(@may $pv),
+            hvm: hypercalls!(@may $hvm),
+        }),*];
 
-        /// Serves the call in the guest's registers.
+        /// Serves the call in a PV guest's registers.
         #[inline(always)]
         pub fn dispatch_pv(cx: &mut Cx, nr: u64) -> HyperResult {
             match nr {
-                $($nr => {
-                    let args = arguments::<$args>(cx);
-                    $handler(cx, args)
-                })*
+                $($nr => hypercalls!(@$pv cx, $args, $handler),)*
+                _ => Err(Fail::Errno(Errno::ENOSYS)),
+            }
+        }
+
+        /// Serves the call in a hardware-virtualised guest's registers.
+        #[inline(always)]
+        pub fn dispatch_hvm(cx: &mut Cx, nr: u64) -> HyperResult {
+            match nr {
+                $($nr => hypercalls!(@$hvm cx, $args, $handler),)*
                 _ => Err(Fail::Errno(Errno::ENOSYS)),
             }
         }
     };
+    (@may yes) => { true };
+    (@may no) => { false };
+    (@yes $cx:ident, $args:literal, $handler:path) => {{
+        let args = arguments::<$args>($cx);
+        $handler($cx, args)
+    }};
+    (@no $cx:ident, $args:literal, $handler:path) => { Err(Fail::Errno(Errno::ENOSYS)) };
 }
 
 hypercalls! {
-    0  set_trap_table     1 crate::pv::traps::set_trap_table;
-    1  mmu_update         4 crate::mem::mmu_update::call;
-    2  set_gdt            2 crate::pv::descriptors::set_gdt;
-    3  stack_switch       2 crate::pv::traps::stack_switch;
-    5  fpu_taskswitch     1 crate::pv::traps::fpu_taskswitch;
-    7  platform_op        1 crate::platform::call;
-    8  set_debugreg       2 crate::pv::debug::set_debugreg;
-    9  get_debugreg       1 crate::pv::debug::get_debugreg;
-    10 update_descriptor  2 crate::pv::descriptors::update_descriptor;
-    12 memory_op          2 crate::mem::memory_op::call;
-    13 multicall          2 multicall::call;
-    14 update_va_mapping  3 crate::mem::update_va::call;
-    15 set_timer_op       1 crate::time::set_timer_op;
-    17 xen_version        2 version::call;
-    18 console_io         3 crate::console::console_io;
-    20 grant_table_op     3 crate::grant::call;
-    21 vm_assist          2 crate::pv::traps::vm_assist;
-    22 update_va_mapping_otherdomain 4 crate::mem::update_va::other_domain;
-    23 iret               0 crate::pv::iret::call;
-    24 vcpu_op            3 crate::time::vcpu_op;
-    25 set_segment_base   2 crate::pv::traps::set_segment_base;
-    26 mmuext_op          4 crate::mem::mmuext::call;
-    28 nmi_op             2 crate::pv::traps::nmi_op;
-    29 sched_op           2 crate::sched::sched_op;
-    30 callback_op        2 crate::pv::traps::callback_op;
-    32 event_channel_op   2 crate::event::call;
-    33 physdev_op         2 crate::irq::physdev_op;
-    35 sysctl             1 crate::control::sysctl::call;
-    36 domctl             1 crate::control::domctl::call;
-    48 mca                1 crate::platform::mca::call;
+    0  set_trap_table                1 yes no  crate::pv::traps::set_trap_table;
+    1  mmu_update                    4 yes no  crate::mem::mmu_update::call;
+    2  set_gdt                       2 yes no  crate::pv::descriptors::set_gdt;
+    3  stack_switch                  2 yes no  crate::pv::traps::stack_switch;
+    5  fpu_taskswitch                1 yes no  crate::pv::traps::fpu_taskswitch;
+    7  platform_op                   1 yes no  crate::platform::call;
+    8  set_debugreg                  2 yes no  crate::pv::debug::set_debugreg;
+    9  get_debugreg                  1 yes no  crate::pv::debug::get_debugreg;
+    10 update_descriptor             2 yes no  crate::pv::descriptors::update_descriptor;
+    12 memory_op                     2 yes yes crate::mem::memory_op::call;
+    13 multicall                     2 yes no  multicall::call;
+    14 update_va_mapping             3 yes no  crate::mem::update_va::call;
+    15 set_timer_op                  1 yes yes crate::time::set_timer_op;
+    17 xen_version                   2 yes yes version::call;
+    18 console_io                    3 yes yes crate::console::console_io;
+    20 grant_table_op                3 yes no  crate::grant::call;
+    21 vm_assist                     2 yes no  crate::pv::traps::vm_assist;
+    22 update_va_mapping_otherdomain 4 yes no  crate::mem::update_va::other_domain;
+    23 iret                          0 yes no  crate::pv::iret::call;
+    24 vcpu_op                       3 yes yes crate::time::vcpu_op;
+    25 set_segment_base              2 yes no  crate::pv::traps::set_segment_base;
+    26 mmuext_op                     4 yes no  crate::mem::mmuext::call;
+    28 nmi_op                        2 yes no  crate::pv::traps::nmi_op;
+    29 sched_op                      2 yes yes crate::sched::sched_op;
+    30 callback_op                   2 yes no  crate::pv::traps::callback_op;
+    32 event_channel_op              2 yes yes crate::event::call;
+    33 physdev_op                    2 yes no  crate::irq::physdev_op;
+    34 hvm_op                        2 no  yes crate::hvm::op::call;
+    35 sysctl                        1 yes no  crate::control::sysctl::call;
+    36 domctl                        1 yes no  crate::control::domctl::call;
+    48 mca                           1 yes no  crate::platform::mca::call;
 }
 
 /// The name of call `nr`, for traces.

@@ -42,6 +42,15 @@ const PV_FEATURES: u32 = 1 << XENFEAT_mmu_pt_update_preserve_ad
     | 1 << XENFEAT_runstate_phys_area
     | 1 << XENFEAT_vcpu_time_phys_area;
 
+/// What hardware-virtualised guests can use.
+const HVM_FEATURES: u32 = 1 << XENFEAT_writable_page_tables
+    | 1 << XENFEAT_auto_translated_physmap
+    | 1 << XENFEAT_hvm_callback_vector
+    | 1 << XENFEAT_hvm_safe_pvclock
+    | 1 << XENFEAT_not_direct_mapped
+    | 1 << XENFEAT_runstate_phys_area
+    | 1 << XENFEAT_vcpu_time_phys_area;
+
 /// The `xen_version` hypercall. Errors: `EFAULT`; `EINVAL`; `ENOSYS`; of the forms with a
 /// length also `ENOBUFS` and, as there is no build id, `ENODATA`.
 #[inline]
@@ -108,7 +117,10 @@ fn features(cx: &mut Cx, ptr: GuestPtr<FeatureInfo>) -> HyperResult {
     if info.submap_idx >= XENFEAT_NR_SUBMAPS {
         return Err(Errno::EINVAL.into());
     }
-    info.submap = PV_FEATURES;
+    info.submap = match cx.dom.hvm.get() {
+        Some(_) => HVM_FEATURES,
+        None => PV_FEATURES,
+    };
     if cx.dom.privileged {
         info.submap |= 1 << XENFEAT_dom0;
     }
@@ -141,9 +153,6 @@ fn sized(cx: &mut Cx, arg: u64, text: &str) -> HyperResult {
         return Ok(length);
     }
     let room = cx.copy_in(ptr)?.len;
-    if room == 0 {
-        return Err(Errno::EINVAL.into());
-    }
     if i64::from(room) < length {
         return Err(Errno::ENOBUFS.into());
     }
@@ -211,7 +220,7 @@ mod tests {
             let length = ask(&world, &dom, new, 0).unwrap();
             assert_eq!(length as usize, want.unwrap().len());
             dom.data[0].clear();
-            assert_eq!(ask(&world, &dom, new, va), Err(Errno::EINVAL.into()));
+            assert_eq!(ask(&world, &dom, new, va), Err(Errno::ENOBUFS.into()));
             dom.data[0].write(0, &(length as u32 - 1).to_le_bytes());
             assert_eq!(ask(&world, &dom, new, va), Err(Errno::ENOBUFS.into()));
             dom.data[0].write(0, &(length as u32).to_le_bytes());

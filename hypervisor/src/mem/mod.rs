@@ -6,6 +6,7 @@ pub mod memory_op;
 pub mod mmu_update;
 pub mod mmuext;
 mod modify;
+pub mod p2m;
 pub mod pte;
 mod tables;
 pub mod update_va;

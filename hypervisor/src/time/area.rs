@@ -10,7 +10,7 @@ use crate::fail::HyperResult;
 use crate::guest::GuestPtr;
 use alloc::sync::Arc;
 use core::sync::atomic::{Ordering, fence};
-use machine::{CpuApi, Mfn, PAGE_SHIFT, PAGE_SIZE, PageType, TypeGet};
+use machine::{CpuApi, Gfn, PAGE_SHIFT, PAGE_SIZE, PageType, TypeGet};
 use xen_abi::Errno;
 use xen_abi::shared_info::{VCPU_INFO_SIZE, VCPU_INFO_TIME, VCPU_INFO_UPCALL_MASK, VcpuTimeInfo};
 use xen_abi::vcpu::*;
@@ -24,12 +24,8 @@ fn hold(cx: &mut Cx, gaddr: u64, size: usize) -> Result<GuestArea, Errno> {
     if !offset.is_multiple_of(8) || offset + size > PAGE_SIZE {
         return Err(Errno::ENXIO);
     }
-    let mfn = Mfn(gaddr >> PAGE_SHIFT);
-    let page = cx
-        .hv
-        .mem
-        .get_page(mfn, cx.dom.owner())
-        .ok_or(Errno::EINVAL)?;
+    let gfn = Gfn(gaddr >> PAGE_SHIFT);
+    let page = cx.dom.page(cx.hv.mem, gfn).ok_or(Errno::EINVAL)?;
     match page.get_type(PageType::Writable) {
         TypeGet::Ready => {}
         TypeGet::ReadyFlush => {

@@ -9,6 +9,7 @@
 
 use crate::cx::Cx;
 use crate::domain::{Domain, GuestArea};
+use crate::guest::GuestPtr;
 use crate::hv::Hypervisor;
 use core::sync::atomic::{AtomicU32, Ordering};
 use machine::{Cpu, CpuApi, Page};
@@ -76,12 +77,12 @@ fn guarded(version: &AtomicU32, next: u32, write: impl FnOnce()) {
 /// Writes the record at a virtual address of the guest that is loaded. What cannot be written
 /// is left.
 pub fn show_at_va(cx: &mut Cx, va: u64) -> bool {
-    let Ok(old) = cx.cpu.get_guest::<u32>(va) else {
+    let Ok(old) = cx.copy_in(GuestPtr::<u32>::new(va)) else {
         return false;
     };
     let next = next_version(old);
     let record = record(cx.cpu, cx.dom, next.wrapping_sub(1));
-    cx.cpu.put_guest(va, &record).is_ok() && cx.cpu.put_guest(va, &next).is_ok()
+    cx.copy_out(GuestPtr::new(va), &record).is_ok() && cx.copy_out(GuestPtr::new(va), &next).is_ok()
 }
 
 /// Writes the wall clock to a domain's shared page.

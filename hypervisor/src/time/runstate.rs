@@ -5,9 +5,9 @@
 
 use super::VcpuTime;
 use crate::cx::Cx;
+use crate::guest::GuestPtr;
 use core::mem::offset_of;
 use core::sync::atomic::{Ordering, fence};
-use machine::CpuApi;
 use xen_abi::vcpu::{VcpuRunstateInfo, XEN_RUNSTATE_UPDATE};
 use xen_abi::xen::VMASST_TYPE_runstate_update_flag as UPDATE_FLAG;
 use zerocopy::IntoBytes;
@@ -35,16 +35,17 @@ pub fn show(cx: &mut Cx) {
 fn show_at_va(cx: &mut Cx, va: u64) -> Option<()> {
     let mut info = cx.vcpu.sched.account.info();
     if !cx.dom.assist(UPDATE_FLAG) {
-        return cx.cpu.put_guest(va, &info).ok();
+        return cx.copy_out(GuestPtr::new(va), &info).ok();
     }
     let entry_va = va.wrapping_add(ENTRY_TIME as u64);
     let entered = info.state_entry_time;
     info.state_entry_time |= XEN_RUNSTATE_UPDATE;
-    cx.cpu.put_guest(entry_va, &info.state_entry_time).ok()?;
+    cx.copy_out(GuestPtr::new(entry_va), &info.state_entry_time)
+        .ok()?;
     fence(Ordering::Release);
-    cx.cpu.put_guest(va, &info).ok()?;
+    cx.copy_out(GuestPtr::new(va), &info).ok()?;
     fence(Ordering::Release);
-    cx.cpu.put_guest(entry_va, &entered).ok()
+    cx.copy_out(GuestPtr::new(entry_va), &entered).ok()
 }
 
 /// Writes to the frame that the guest registered.
@@ -69,6 +70,6 @@ pub fn register(cx: &mut Cx, vcpu: &crate::domain::Vcpu, va: u64) {
     vcpu.time.runstate_va.store(va, Ordering::Relaxed);
     if va != 0 {
         let info = cx.hv.sched.account(cx.cpu, vcpu);
-        let _ = cx.cpu.put_guest(va, &info);
+        let _ = cx.copy_out(GuestPtr::new(va), &info);
     }
 }

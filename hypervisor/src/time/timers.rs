@@ -29,15 +29,18 @@ pub enum Timer {
     Watchdog0,
     /// Another.
     Watchdog1,
+    /// Of a virtual local APIC.
+    Lapic,
 }
 
 /// All of them.
-const TIMERS: [Timer; 5] = [
+const TIMERS: [Timer; 6] = [
     Timer::Singleshot,
     Timer::Periodic,
     Timer::Poll,
     Timer::Watchdog0,
     Timer::Watchdog1,
+    Timer::Lapic,
 ];
 
 /// Most vCPUs whose timers are collected under one hold of the lock.
@@ -351,9 +354,13 @@ fn fire(hv: &Hypervisor, cpu: &mut Cpu, due: &Due) {
     let Some(dom) = vcpu.domain.upgrade() else {
         return;
     };
-    let [singleshot, periodic, poll, watchdog0, watchdog1] = due.timers;
+    let [singleshot, periodic, poll, watchdog0, watchdog1, lapic] = due.timers;
     if singleshot || periodic {
         crate::event::send_virq(hv, cpu, &dom, vcpu, xen_abi::xen::VIRQ_TIMER);
+    }
+    if lapic {
+        vcpu.posted.look();
+        hv.sched.notify(cpu, &dom, vcpu);
     }
     if poll {
         crate::sched::poll_timed_out(hv, cpu, &dom, vcpu);

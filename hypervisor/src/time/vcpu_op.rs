@@ -92,6 +92,9 @@ fn set_singleshot(cx: &mut Cx, vcpu: &Arc<Vcpu>, arg: u64) -> HyperResult {
 /// Gives a vCPU that never ran its first state. Errors: `EINVAL` without a `vcpu_info`,
 /// `EEXIST`, `EFAULT`, `ENOMEM`, and whatever is wrong with the context.
 fn initialise(cx: &mut Cx, vcpu: &Arc<Vcpu>, arg: u64) -> HyperResult {
+    if cx.dom.hvm.get().is_some() {
+        return crate::hvm::op::initialise(cx, vcpu, arg);
+    }
     if vcpu.info().is_none() {
         return Err(Errno::EINVAL.into());
     }

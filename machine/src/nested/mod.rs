@@ -64,6 +64,7 @@ pub struct Nested {
     root: Page,
     writer: Lock<()>,
     tables: AtomicU64,
+    changes: AtomicU64,
 }
 
 /// The right to change the tables.
@@ -80,6 +81,7 @@ impl Nested {
             root,
             writer: Lock::new(level, ()),
             tables: AtomicU64::new(1),
+            changes: AtomicU64::new(0),
         }
     }
 
@@ -91,6 +93,11 @@ impl Nested {
     /// Frames that the tables take.
     pub fn tables(&self) -> u64 {
         self.tables.load(Ordering::Relaxed)
+    }
+
+    /// How often something mapped became something else: translations of then are old.
+    pub fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
     }
 
     /// Takes the right to change them.
@@ -175,7 +182,26 @@ impl NestedGuard<'_> {
         Err(NestedError::Range)
     }
 
+    /// Takes the first leaf at `from` or after out, whatever its size, and gives its frames
+    /// back. The guest frame after it; `None` when there was none. For a guest that does not run
+    /// any more: nothing is flushed.
+    pub fn remove_leaf(&mut self, from: Gfn) -> Option<Gfn> {
+        let (slot, gfn, level) = self.nested.first_leaf(from)?;
+        let old = Entry(slot.swap(Entry::NONE.0, Ordering::AcqRel));
+        self.nested.changes.fetch_add(1, Ordering::AcqRel);
+        let count = 1u64 << (9 * (level - 1));
+        if old.kind().is_counted() {
+            for mfn in old.mfn().0..old.mfn().0 + count {
+                drop(Page::from_entry(self.nested.mem, Mfn(mfn)));
+            }
+        }
+        Some(Gfn(gfn.0 + count))
+    }
+
     fn take(&self, old: Entry) -> Stale {
+        if old.is_present() {
+            self.nested.changes.fetch_add(1, Ordering::AcqRel);
+        }
         let held = old.is_present() && old.kind().is_counted();
         Stale {
             page: held

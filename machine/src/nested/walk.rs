@@ -3,6 +3,7 @@
 use super::{Entry, Kind, LEVELS, MAX_GFN, Nested, load};
 use crate::addr::{Gfn, Mfn};
 use crate::frame::Page;
+use core::sync::atomic::{AtomicU64, Ordering};
 
 /// How often a lookup is made when the entry changes under it.
 const TRIES: u32 = 4;
@@ -21,21 +22,52 @@ pub struct Found {
 }
 
 impl Nested {
-    /// The leaf that maps `gfn`, and its level.
-    pub(crate) fn leaf(&self, gfn: Gfn) -> Option<(Entry, u32)> {
+    /// The leaf that maps `gfn`: where it stands, what it is, its level. Tables are never freed
+    /// while this lives, so the slot may be looked at again.
+    #[inline]
+    fn leaf_at(&self, gfn: Gfn) -> Option<(&AtomicU64, Entry, u32)> {
         if gfn.0 >= MAX_GFN {
             return None;
         }
         let mut table = self.root();
         for level in (1..=LEVELS).rev() {
-            let entry = load(self.slot(table, gfn, level)?);
+            let slot = self.slot(table, gfn, level)?;
+            let entry = load(slot);
             if !entry.is_present() {
                 return None;
             }
             if entry.is_leaf(level) {
-                return Some((entry, level));
+                return Some((slot, entry, level));
             }
             table = entry.mfn();
+        }
+        None
+    }
+
+    /// The leaf that maps `gfn`, and its level.
+    pub(crate) fn leaf(&self, gfn: Gfn) -> Option<(Entry, u32)> {
+        let (_, entry, level) = self.leaf_at(gfn)?;
+        Some((entry, level))
+    }
+
+    /// The slot of the first leaf at `from` or after, its frame, and its level.
+    pub(super) fn first_leaf(&self, from: Gfn) -> Option<(&AtomicU64, Gfn, u32)> {
+        let mut at = from.0;
+        // Each round ends at a leaf or moves on past one empty entry.
+        while at < MAX_GFN {
+            let mut table = self.root();
+            for level in (1..=LEVELS).rev() {
+                let slot = self.slot(table, Gfn(at), level)?;
+                let (entry, span) = (load(slot), 1u64 << (9 * (level - 1)));
+                if !entry.is_present() {
+                    at = (at | (span - 1)) + 1;
+                    break;
+                }
+                if entry.is_leaf(level) {
+                    return Some((slot, Gfn(at & !(span - 1)), level));
+                }
+                table = entry.mfn();
+            }
         }
         None
     }
@@ -43,9 +75,8 @@ impl Nested {
     /// What `gfn` is; `None` for nothing.
     pub fn lookup(&self, gfn: Gfn) -> Option<Found> {
         let (entry, level) = self.leaf(gfn)?;
-        let offset = gfn.0 & ((1 << (9 * (level - 1))) - 1);
         Some(Found {
-            mfn: Mfn(entry.mfn().0 + offset),
+            mfn: frame_of(entry, level, gfn),
             kind: entry.kind(),
             writable: entry.is_writable(),
             level,
@@ -56,14 +87,45 @@ impl Nested {
     /// write it.
     pub fn page(&self, gfn: Gfn) -> Option<(Page, bool)> {
         for _ in 0..TRIES {
-            let found = self.lookup(gfn).filter(|found| found.kind.is_counted())?;
+            let (slot, entry, level) = self.leaf_at(gfn)?;
+            if !entry.kind().is_counted() {
+                return None;
+            }
             // Taken, then looked at again: only then was it the entry's frame all the time.
-            if let Some(page) = self.mem.get_any_page(found.mfn)
-                && self.lookup(gfn) == Some(found)
+            if let Some(page) = self.mem.get_any_page(frame_of(entry, level, gfn))
+                && load(slot) == entry
             {
-                return Some((page, found.writable));
+                return Some((page, entry.is_writable()));
             }
         }
         None
     }
+
+    /// The aligned 64-bit word of counted memory at guest-physical address `gpa`, as it was at
+    /// one instant in which the address meant that memory.
+    #[inline]
+    pub fn read_word(&self, gpa: u64) -> Option<u64> {
+        let gfn = Gfn(gpa >> 12);
+        for _ in 0..TRIES {
+            let (slot, entry, level) = self.leaf_at(gfn)?;
+            if !entry.kind().is_counted() {
+                return None;
+            }
+            // A counted frame is RAM, and stays RAM whatever becomes of it meanwhile.
+            let words = self.mem.words(frame_of(entry, level, gfn));
+            let word = words
+                .get((gpa & 0xfff) as usize / 8)?
+                .load(Ordering::Acquire);
+            if load(slot) == entry {
+                return Some(word);
+            }
+        }
+        None
+    }
+}
+
+/// The frame of `gfn` in the leaf that maps it.
+#[inline(always)]
+fn frame_of(entry: Entry, level: u32, gfn: Gfn) -> Mfn {
+    Mfn(entry.mfn().0 + (gfn.0 & ((1 << (9 * (level - 1))) - 1)))
 }

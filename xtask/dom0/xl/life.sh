@@ -212,7 +212,7 @@ t_life_vcpus() { # 480 s
 }
 
 t_life_memory() { # 480 s
-	config small - "memory = 64"
+	config small - "memory = 80"
 	up small
 	in_guest small 'free -m'
 	xl destroy small

@@ -78,7 +78,7 @@ macro_rules! commands {
         fn dispatch(cx: &mut Cx, call: &mut Call) -> HyperResult {
             match call.op.cmd {
                 $($nr => $handler(cx, call),)*
-                _ => Err(Errno::ENOSYS.into()),
+                _ => unsupported::absent(cx, call),
             }
         }
     };
@@ -105,7 +105,8 @@ commands! {
     36 get_address_size   settings::address_size;
     66 set_virq_handler   settings::virq_handler;
 
-    // What there is not.
+    // What there is not; the rest of it is in `unsupported::absent`.
+    46 set_target         unsupported::set_target;
     89 set_llc_colors     unsupported::set_llc_colors;
 
     // Scheduling and placement.

@@ -45,7 +45,7 @@ pub fn debugging(cx: &mut Cx, call: &mut Call) -> HyperResult {
 /// `XEN_DOMCTL_hypercall_init`: fills one of the domain's frames with the calls' stubs. Errors:
 /// `EACCES` for a frame that is not its own or not ordinary memory, as Xen has it.
 pub fn hypercall_page(cx: &mut Cx, call: &mut Call) -> HyperResult {
-    let dom = call.target(cx)?;
+    let dom = call.other_target(cx)?;
     let DomctlHypercallInit { gmfn } = call.op.arm();
     let page = WritablePage::get(cx.hv, cx.cpu, &dom, gmfn).map_err(|_| Errno::EACCES)?;
     crate::dom0::fill_hypercall_page(&page);
@@ -62,14 +62,11 @@ pub fn time_offset(cx: &mut Cx, call: &mut Call) -> HyperResult {
     Ok(0)
 }
 
-/// `XEN_DOMCTL_sendtrigger`: of a PV guest's triggers there is the NMI. Errors: `EINVAL` and
-/// `ESRCH` without such a vCPU, `ENOSYS` for other triggers.
+/// `XEN_DOMCTL_sendtrigger`: of a PV guest's triggers there is the NMI. Errors: `ESRCH`
+/// without such a vCPU, `ENOSYS` for other triggers.
 pub fn trigger(cx: &mut Cx, call: &mut Call) -> HyperResult {
     let dom = call.target(cx)?;
     let arg: DomctlSendtrigger = call.op.arm();
-    if arg.vcpu as usize >= dom.vcpus.len() {
-        return Err(Errno::EINVAL.into());
-    }
     let vcpu = dom.vcpu(arg.vcpu).ok_or(Errno::ESRCH)?;
     if arg.trigger != XEN_DOMCTL_SENDTRIGGER_NMI {
         return Err(Errno::ENOSYS.into());

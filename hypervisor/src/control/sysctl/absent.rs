@@ -21,13 +21,13 @@ pub fn pmstat(cx: &mut Cx, call: &mut Call) -> HyperResult {
 }
 
 /// `XEN_SYSCTL_pm_op`: nor can they be set. Errors: `EINVAL` for a CPU that there is not,
-/// `ENODEV` for frequencies, `EOPNOTSUPP` for the rest.
+/// `ENODEV` for frequencies, `ENOSYS` for the rest.
 pub fn pm_op(cx: &mut Cx, call: &mut Call) -> HyperResult {
     let arg: SysctlPmOp = call.op.arm();
     Err(match arg.cmd & PM_PARA_CATEGORY_MASK {
         _ if arg.cpuid >= cx.hv.cpus => Errno::EINVAL,
         CPUFREQ_PARA => Errno::ENODEV,
-        _ => Errno::EOPNOTSUPP,
+        _ => Errno::ENOSYS,
     }
     .into())
 }

@@ -209,7 +209,7 @@ fn what_there_is_not_is_refused_as_xen_does() {
     assert_eq!(refused(state, [PMSTAT_get_max_cx, 1]), Errno::EINVAL);
     let set = XEN_SYSCTL_pm_op;
     assert_eq!(refused(set, [GET_CPUFREQ_PARA, 0]), Errno::ENODEV);
-    assert_eq!(refused(set, [0x22, 0]), Errno::EOPNOTSUPP);
+    assert_eq!(refused(set, [0x22, 0]), Errno::ENOSYS);
     let plug = XEN_SYSCTL_cpu_hotplug;
     assert_eq!(refused(plug, [0, 0]), Errno::EEXIST);
     assert_eq!(refused(plug, [0, 1]), Errno::EOPNOTSUPP);

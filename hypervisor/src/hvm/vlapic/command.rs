@@ -92,7 +92,32 @@ impl Vlapic {
         }
     }
 
-    /// Whether this is one of those that `command` of the APIC with id `from` is for.
+    /// How it is addressed.
+    pub fn address(&self) -> Address {
+        Address {
+            id: self.id,
+            ldr: self.ldr,
+            dfr: self.dfr,
+            x2apic: self.is_x2apic(),
+        }
+    }
+}
+
+/// How a local APIC is addressed, as others may know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// Its id.
+    pub id: u32,
+    /// Logical destination.
+    pub ldr: u32,
+    /// Destination format.
+    pub dfr: u32,
+    /// Its registers are MSRs.
+    pub x2apic: bool,
+}
+
+impl Address {
+    /// Whether this is one of those that a command of the APIC with id `from` is for.
     pub fn is_target(&self, target: Target, from: u32) -> bool {
         match target {
             Target::Me => self.id == from,
@@ -104,7 +129,7 @@ impl Vlapic {
     }
 
     fn matches(&self, address: u32) -> bool {
-        if self.is_x2apic() {
+        if self.x2apic {
             return self.ldr >> 16 == address >> 16 && self.ldr & address & 0xffff != 0;
         }
         let own = self.ldr >> 24;

@@ -13,7 +13,7 @@ mod save;
 mod tests;
 mod timer;
 
-pub use command::{Command, Delivery, Target};
+pub use command::{Address, Command, Delivery, Target};
 
 use alloc::boxed::Box;
 

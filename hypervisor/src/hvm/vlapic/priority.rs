@@ -78,6 +78,21 @@ impl Vlapic {
         set(&mut self.isr, vector, true);
     }
 
+    /// Whether `vector` is requested or in service.
+    pub fn is_active(&self, vector: u8) -> bool {
+        let offset = u16::from(vector / 32) * 16;
+        (word(&self.irr, offset) | word(&self.isr, offset)) >> (vector % 32) & 1 != 0
+    }
+
+    /// The guest did not take `vector` after all. Whether it was of this APIC.
+    pub fn put_back(&mut self, vector: u8) -> bool {
+        let was = set(&mut self.isr, vector, false);
+        if was {
+            set(&mut self.irr, vector, true);
+        }
+        was
+    }
+
     /// The guest ends what is in service; its vector if that was level-triggered.
     pub(super) fn end(&mut self) -> Option<u8> {
         let vector = highest(&self.isr)?;

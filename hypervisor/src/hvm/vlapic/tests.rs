@@ -46,6 +46,15 @@ fn priorities_hold_lower_classes_back() {
 }
 
 #[test]
+fn what_was_not_taken_comes_again() {
+    let mut lapic = enabled();
+    assert!(lapic.request(0x41, false));
+    lapic.accept(0x41);
+    assert!(lapic.put_back(0x41) && !lapic.put_back(0x41));
+    assert_eq!((lapic.pending(), lapic.ppr()), (Some(0x41), 0));
+}
+
+#[test]
 fn the_end_of_a_level_interrupt_is_told() {
     let mut lapic = enabled();
     assert!(lapic.request(0x50, true));
@@ -91,16 +100,21 @@ fn commands() {
 fn logical_addresses() {
     let mut lapic = enabled();
     let _ = lapic.write(reg::LDR, 0x2400_0000, 0);
-    assert!(lapic.is_target(Target::Logical(0x20), 0));
-    assert!(!lapic.is_target(Target::Logical(0xdb), 0));
+    assert!(lapic.address().is_target(Target::Logical(0x20), 0));
+    assert!(!lapic.address().is_target(Target::Logical(0xdb), 0));
     let _ = lapic.write(reg::DFR, 0, 0);
-    assert!(lapic.is_target(Target::Logical(0x2c), 0));
+    assert!(lapic.address().is_target(Target::Logical(0x2c), 0));
     assert!(
-        !lapic.is_target(Target::Logical(0x3c), 0) && !lapic.is_target(Target::Logical(0x2b), 0)
+        !lapic.address().is_target(Target::Logical(0x3c), 0)
+            && !lapic.address().is_target(Target::Logical(0x2b), 0)
     );
     assert!(lapic.set_base(lapic.base() | base::X2APIC));
-    assert!(lapic.is_target(Target::Logical(1 << 2), 0));
-    assert!(!lapic.is_target(Target::Logical(1 << 16 | 1 << 2), 0));
+    assert!(lapic.address().is_target(Target::Logical(1 << 2), 0));
+    assert!(
+        !lapic
+            .address()
+            .is_target(Target::Logical(1 << 16 | 1 << 2), 0)
+    );
 }
 
 #[test]

@@ -9,6 +9,7 @@ use crate::domain::Domain;
 use crate::fail::{Fail, HyperResult};
 use crate::guest::GuestPtr;
 use crate::mem::alloc::{ANYWHERE, alloc_domain_pages};
+use crate::mem::p2m;
 use alloc::sync::Arc;
 use machine::cpu::guest_va_ok;
 use machine::{CpuApi, Mfn, PAGE_SHIFT};
@@ -130,6 +131,10 @@ pub fn increase(cx: &mut Cx, call: Call) -> HyperResult {
             limit,
             ..
         } = extents;
+        // Where it has a physical map, memory without a place in it is of no use.
+        if dom.hvm.get().is_some() {
+            return None;
+        }
         let first = alloc_domain_pages(cx.hv, cx.cpu, dom, *order, *limit).ok()?;
         // The list may be left out.
         if list.is_null() {
@@ -150,6 +155,9 @@ pub fn populate(cx: &mut Cx, call: Call) -> HyperResult {
             ..
         } = extents;
         let gfn: u64 = cx.copy_in(list.add(i)).ok()?;
+        if dom.hvm.get().is_some() {
+            return p2m::populate(cx, dom, gfn, *order, *limit);
+        }
         let first = alloc_domain_pages(cx.hv, cx.cpu, dom, *order, *limit).ok()?;
         for at in 0..1u64 << order {
             cx.hv.mem.set_m2p(Mfn(first.0 + at), gfn.wrapping_add(at));
@@ -162,6 +170,9 @@ pub fn populate(cx: &mut Cx, call: Call) -> HyperResult {
 pub fn decrease(cx: &mut Cx, call: Call) -> HyperResult {
     each(cx, call, |cx, extents, i| {
         let first: u64 = cx.copy_in(extents.list.add(i)).ok()?;
+        if extents.dom.hvm.get().is_some() {
+            return p2m::depopulate(cx, &extents.dom, first, extents.order);
+        }
         for at in 0..1u64 << extents.order {
             let mfn = Mfn(first.checked_add(at)?);
             let page = cx.hv.mem.get_page(mfn, extents.dom.owner())?;

@@ -36,6 +36,7 @@ pub struct HvmState {
     next: Option<u64>,
     debug: [u64; 4],
     loaded: bool,
+    seen: u64,
 }
 
 impl HvmState {
@@ -54,6 +55,7 @@ impl HvmState {
             next: None,
             debug: [0; 4],
             loaded: false,
+            seen: 0,
         })
     }
 
@@ -120,6 +122,8 @@ impl HvmApi for HvmState {
         self.next
     }
 
+    fn flush(&mut self) {}
+
     fn debug_addr(&mut self) -> &mut [u64; 4] {
         &mut self.debug
     }
@@ -176,6 +180,12 @@ impl HvmCpu for Cpu {
 
     fn load_hvm(&mut self, state: &mut HvmState) {
         state.loaded = true;
+        let changes = state.nested.changes();
+        if core::mem::replace(&mut state.seen, changes) != changes {
+            let root = state.nested.root().0;
+            let kept = &self.shared().cpus[self.id() as usize].nested_tlb;
+            lock(kept).retain(|(of, _), _| *of != root);
+        }
         *self.regs_mut() = state.regs;
     }
 

@@ -133,7 +133,7 @@ fn a_guest_uses_what_it_was_given() {
     });
     world.on(&dom1, 0, 0, |cx| {
         assert_eq!(map(cx, 1), fails(Errno::EPERM));
-        assert_eq!(bind(cx, 6), fails(Errno::EINVAL));
+        assert_eq!(bind(cx, 6), fails(Errno::EPERM));
         assert_eq!(bind(cx, 5), Ok(0));
         let mut entry = |mfn: u64| cx.tables().get_l1e(Pte(mfn << 12 | 7), 1);
         assert_eq!(entry(0xfe000), Ok(()));

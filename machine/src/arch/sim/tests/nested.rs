@@ -61,6 +61,9 @@ fn entries_hold_what_they_name_and_give_it_back() {
     assert_eq!((found.mfn, found.kind, found.level), (mfn, Kind::Ram, 1));
     assert!(w.nested().lookup(Gfn(4)).is_none());
     assert_eq!(w.nested().page(Gfn(5)).unwrap().0.mfn(), mfn);
+    another.words()[3].store(7, core::sync::atomic::Ordering::Relaxed);
+    assert_eq!(w.nested().read_word(0x5018), Some(7));
+    assert_eq!(w.nested().read_word(0x4018), None);
     let old = w.set(5, Leaf::Mmio(Mfn(0xfee00))).unwrap().unwrap();
     assert_eq!((old.mfn(), another.info().count()), (mfn, 2));
     drop(old);
@@ -101,6 +104,23 @@ fn a_large_page_splits_around_what_changes() {
     // A run goes where nothing is, at a multiple of its size.
     assert_eq!(w.run(512).unwrap_err(), NestedError::Range);
     assert_eq!(w.run(1025).unwrap_err(), NestedError::Range);
+}
+
+#[test]
+fn leaves_are_taken_out_one_by_one() {
+    let mut w = World::new(2048);
+    let first = w.run(512).unwrap();
+    let one = page(&mut w.heap);
+    let held = one.another();
+    w.set(3 << 20, Leaf::Ram(one)).unwrap();
+    w.set(7, Leaf::Mmio(Mfn(0xfee00))).unwrap();
+    let mut guard = w.nested.as_ref().unwrap().lock();
+    assert_eq!(guard.remove_leaf(Gfn(0)), Some(Gfn(8)));
+    assert_eq!(guard.remove_leaf(Gfn(600)), Some(Gfn(1024)));
+    assert_eq!(guard.remove_leaf(Gfn(0)), Some(Gfn((3 << 20) + 1)));
+    assert_eq!(guard.remove_leaf(Gfn(0)), None);
+    assert_eq!(held.info().count(), 1);
+    assert_eq!(held.mem().frame(first).unwrap().count(), 0);
 }
 
 #[test]

@@ -33,6 +33,11 @@ impl HvmCpu for Cpu {
             run::vmload(state.address());
         }
         state.asid.loaded(self.id);
+        // Whoever changed the tables meanwhile did not have this CPU flush.
+        let changes = state.nested().changes();
+        if core::mem::replace(&mut state.seen, changes) != changes {
+            state.flush();
+        }
         (state.loaded, state.synced, state.reload) = (true, false, false);
         // Another CPU may have run it since.
         state.vmcb.clean = 0;

@@ -46,6 +46,11 @@ impl Asid {
         self.valid &= self.cpu == cpu && self.round == round;
     }
 
+    /// The translations made under it are not to be used any more.
+    pub fn drop_it(&mut self) {
+        self.valid = false;
+    }
+
     /// Whether it is still good after the CPU's last full flush, `last`.
     #[inline(always)]
     pub fn is_good(&self, last: u32) -> bool {

@@ -30,6 +30,8 @@ pub struct HvmState {
     /// Keeps the tables that the processor walks.
     nested: Arc<Nested>,
     pub(in super::super) asid: Asid,
+    /// [`Nested::changes`] that its translations are not older than.
+    pub(in super::super) seen: u64,
     /// It is in the processor.
     pub(in super::super) loaded: bool,
     /// The block has what only the processor had.
@@ -70,6 +72,7 @@ impl HvmState {
             debug: [0; 4],
             nested,
             asid: Asid::NONE,
+            seen: 0,
             loaded: false,
             synced: false,
             reload: false,
@@ -250,6 +253,10 @@ impl HvmApi for HvmState {
     fn next_rip(&self) -> Option<u64> {
         let there = super::processor::facts().is_some_and(|facts| facts.next_rip);
         (there && self.vmcb.next_rip != 0).then_some(self.vmcb.next_rip)
+    }
+
+    fn flush(&mut self) {
+        self.asid.drop_it();
     }
 
     fn debug_addr(&mut self) -> &mut [u64; 4] {

@@ -1,0 +1,103 @@
+//! Guest-physical memory: sizes of pages, the shared page, holes.
+
+use guest_rt::harness::Outcome;
+use guest_rt::{all_refused, hypercall, mem, ok, pvh, same};
+use xen_abi::memory::physmap::*;
+use xen_abi::memory::reservation::*;
+use xen_abi::xen::DOMID_SELF;
+
+/// A place in RAM that nobody uses, in the middle of the domain's memory.
+const SPARE: u64 = 0x800_0000;
+
+pub fn large_pages() -> Outcome {
+    for at in (SPARE..SPARE + (8 << 20)).step_by(1 << 18) {
+        mem::write_uncaught(at, at ^ 0x5555);
+    }
+    for at in (SPARE..SPARE + (8 << 20)).step_by(1 << 18) {
+        same!(mem::read_uncaught(at), at ^ 0x5555);
+    }
+    Ok(())
+}
+
+pub fn shared_info() -> Outcome {
+    same!(ok!(pvh::map_shared_info()), 0);
+    let info = mem::shared_info();
+    // The clock's version has been even and the multiplier set since the vCPU runs.
+    let time = info
+        .dword(32 / 4)
+        .load(core::sync::atomic::Ordering::SeqCst);
+    same!(time & 1, 0);
+    Ok(())
+}
+
+fn add(space: u32, idx: u64, gpfn: u64) -> hypercall::HyperResult {
+    let mut wish = AddToPhysmap {
+        domid: DOMID_SELF,
+        space,
+        idx,
+        gpfn,
+        ..Default::default()
+    };
+    hypercall::memory(XENMEM_add_to_physmap, &mut wish)
+}
+
+fn remove(gpfn: u64) -> hypercall::HyperResult {
+    let mut wish = RemoveFromPhysmap {
+        domid: DOMID_SELF,
+        gpfn,
+        ..Default::default()
+    };
+    hypercall::memory(XENMEM_remove_from_physmap, &mut wish)
+}
+
+/// The grant table's page in the middle of a large page: what is around it stays.
+pub fn split() -> Outcome {
+    let at = SPARE + (16 << 20) + 0x5000;
+    for page in 0..16 {
+        mem::write_uncaught(at + page * 4096, page + 1);
+    }
+    ok!(add(XENMAPSPACE_grant_table, 0, (at >> 12) + 3));
+    for page in 0..16 {
+        let want = if page == 3 { 0 } else { page + 1 };
+        same!(mem::read_uncaught(at + page * 4096), want);
+    }
+    ok!(remove((at >> 12) + 3));
+    same!(mem::read_uncaught(at + 2 * 4096), 3);
+    Ok(())
+}
+
+/// A frame given back leaves a hole.
+pub fn hole() -> Outcome {
+    let gfn = (SPARE >> 12) + 0x1803;
+    mem::write_uncaught(gfn << 12, 7);
+    let list = [gfn];
+    let mut wish = MemoryReservation {
+        extent_start: list.as_ptr() as u64,
+        nr_extents: 1,
+        domid: DOMID_SELF,
+        ..Default::default()
+    };
+    same!(
+        ok!(hypercall::memory(XENMEM_decrease_reservation, &mut wish)),
+        1
+    );
+    same!(mem::read_uncaught(gfn << 12), u64::MAX);
+    mem::write_uncaught(gfn << 12, 9);
+    same!(mem::read_uncaught(gfn << 12), u64::MAX);
+    same!(
+        ok!(hypercall::memory(XENMEM_populate_physmap, &mut wish)),
+        1
+    );
+    mem::write_uncaught(gfn << 12, 9);
+    same!(mem::read_uncaught(gfn << 12), 9);
+    Ok(())
+}
+
+pub fn refused() -> Outcome {
+    all_refused! {
+        add(99, 0, SPARE >> 12) => EINVAL;
+        add(XENMAPSPACE_shared_info, 1, SPARE >> 12) => EINVAL;
+        remove(1 << 40) => ENOENT;
+    }
+    Ok(())
+}

@@ -1,0 +1,124 @@
+//! Control registers and EFER as guests may set them.
+
+use super::{HvmVcpu, cpuid};
+use crate::cx::Cx;
+use machine::hvm::{HvmApi, Reg, Seg, Segment};
+
+/// CR0.
+pub const CR0_PE: u64 = 1;
+const CR0_ET: u64 = 1 << 4;
+/// Supervisor's writes heed read-only pages.
+pub const CR0_WP: u64 = 1 << 16;
+const CR0_NW: u64 = 1 << 29;
+const CR0_CD: u64 = 1 << 30;
+/// Paging.
+pub const CR0_PG: u64 = 1 << 31;
+/// PE, MP, EM, TS, ET, NE, WP, AM, NW, CD, PG.
+const CR0_KNOWN: u64 = 0xe005_003f;
+
+/// 4 MiB pages.
+pub const CR4_PSE: u64 = 1 << 4;
+/// Entries of 64 bits.
+pub const CR4_PAE: u64 = 1 << 5;
+const CR4_PGE: u64 = 1 << 7;
+/// FSGSBASE instructions.
+pub const CR4_FSGSBASE: u64 = 1 << 16;
+/// XSAVE.
+pub const CR4_OSXSAVE: u64 = 1 << 18;
+/// No execution of users' pages.
+pub const CR4_SMEP: u64 = 1 << 20;
+/// No access to users' pages.
+pub const CR4_SMAP: u64 = 1 << 21;
+/// VME, PVI, TSD, DE, PSE, PAE, MCE, PGE, PCE, OSFXSR, OSXMMEXCPT.
+const CR4_BASIC: u64 = 0x7ff;
+
+const SCE: u64 = 1;
+const LME: u64 = 1 << 8;
+/// Long mode.
+pub const LMA: u64 = 1 << 10;
+/// No-execute.
+pub const NXE: u64 = 1 << 11;
+const FFXSR: u64 = 1 << 14;
+
+/// Bits of CR4 that the features of CPUID leaves 1 (ECX) and 7 (EBX) give.
+fn cr4_allowed(leaf1_ecx: u32, leaf7_ebx: u32) -> u64 {
+    let mut allowed = CR4_BASIC;
+    for (have, bit) in [
+        (leaf1_ecx & 1 << 26 != 0, CR4_OSXSAVE),
+        (leaf7_ebx & 1 != 0, CR4_FSGSBASE),
+        (leaf7_ebx & 1 << 7 != 0, CR4_SMEP),
+        (leaf7_ebx & 1 << 20 != 0, CR4_SMAP),
+    ] {
+        allowed |= if have { bit } else { 0 };
+    }
+    allowed
+}
+
+/// Bits of CR4 that the calling guest may set.
+pub fn cr4_of(cx: &Cx) -> u64 {
+    cr4_allowed(cpuid::leaf(cx, 1, 0)[2], cpuid::leaf(cx, 7, 0)[1])
+}
+
+impl HvmVcpu {
+    /// Sets CR0. `false` is a #GP.
+    pub fn set_cr0(&mut self, value: u64) -> bool {
+        let old = self.state.get(Reg::Cr0);
+        let value = value | CR0_ET;
+        if value >> 32 != 0
+            || value & (CR0_PE | CR0_PG) == CR0_PG
+            || value & (CR0_NW | CR0_CD) == CR0_NW
+        {
+            return false;
+        }
+        let value = value & CR0_KNOWN;
+        let mut efer = self.state.get(Reg::Efer);
+        if value & !old & CR0_PG != 0 && efer & LME != 0 {
+            let long_code = self.state.segment(Seg::Cs).attributes & Segment::L != 0;
+            if self.state.get(Reg::Cr4) & CR4_PAE == 0 || long_code {
+                return false;
+            }
+            efer |= LMA;
+        }
+        if old & !value & CR0_PG != 0 {
+            if efer & LMA != 0 && self.is_64bit() {
+                return false;
+            }
+            efer &= !LMA;
+        }
+        self.state.set(Reg::Efer, efer);
+        self.state.set(Reg::Cr0, value);
+        if (old ^ value) & (CR0_PG | CR0_WP | CR0_PE) != 0 {
+            self.state.flush();
+        }
+        true
+    }
+
+    /// Sets CR4 within `allowed`. `false` is a #GP.
+    pub fn set_cr4(&mut self, value: u64, allowed: u64) -> bool {
+        let old = self.state.get(Reg::Cr4);
+        let long = self.state.get(Reg::Efer) & LMA != 0;
+        if value & !allowed != 0 || long && value & CR4_PAE == 0 {
+            return false;
+        }
+        self.state.set(Reg::Cr4, value);
+        if (old ^ value) & (CR4_PGE | CR4_PSE | CR4_PAE | CR4_SMEP | CR4_SMAP) != 0 {
+            self.state.flush();
+        }
+        true
+    }
+
+    /// Sets EFER. `false` is a #GP.
+    pub fn set_efer(&mut self, value: u64) -> bool {
+        let old = self.state.get(Reg::Efer);
+        let known = SCE | LME | LMA | NXE | FFXSR;
+        let paging = self.state.get(Reg::Cr0) & CR0_PG != 0;
+        if value & !known != 0 || paging && (old ^ value) & LME != 0 {
+            return false;
+        }
+        self.state.set(Reg::Efer, value & !LMA | old & LMA);
+        if (old ^ value) & NXE != 0 {
+            self.state.flush();
+        }
+        true
+    }
+}

@@ -1,0 +1,76 @@
+//! Copies from and to the calling guest's linear addresses, with the rights of what it runs.
+
+use super::walk::Access;
+use crate::cx::Cx;
+use machine::hvm::HvmApi;
+use machine::{CpuApi, Gfn, PAGE_SIZE, Page};
+use x86_emulate::Trap;
+
+/// Calls `each` with the pieces of an access that lie in one page: the page, whether it may be
+/// written, the offset in it, and the range of the buffer.
+fn pieces(
+    cx: &Cx,
+    va: u64,
+    len: usize,
+    access: Access,
+    mut each: impl FnMut(&Page, usize, core::ops::Range<usize>) -> bool,
+) -> Result<(), Trap> {
+    let hvm = cx.st.hvm.as_ref().ok_or(Trap::GP)?;
+    let access = Access {
+        user: hvm.state.cpl() == 3,
+        ..access
+    };
+    let flags = cx.cpu.regs().rflags;
+    let mut done = 0;
+    while done < len {
+        let at = va.checked_add(done as u64).ok_or(Trap::GP)?;
+        let offset = at as usize & (PAGE_SIZE - 1);
+        let count = (PAGE_SIZE - offset).min(len - done);
+        let gpa = hvm.translate(at, flags, access)?;
+        let found = hvm.state.nested().page(Gfn(gpa >> 12));
+        let (page, writable) = found.ok_or(Trap::page_fault(at, 0))?;
+        if access.write && !writable || !each(&page, offset, done..done + count) {
+            return Err(Trap::page_fault(at, 0));
+        }
+        done += count;
+    }
+    Ok(())
+}
+
+/// Copies from guest memory. Errors: the trap that the access is.
+pub fn read(cx: &Cx, va: u64, buf: &mut [u8]) -> Result<(), Trap> {
+    pieces(
+        cx,
+        va,
+        buf.len(),
+        Access::default(),
+        |page, offset, range| {
+            buf.get_mut(range)
+                .is_some_and(|part| page.read(offset, part))
+        },
+    )
+}
+
+/// As [`read`], for code.
+pub fn fetch(cx: &Cx, va: u64, buf: &mut [u8]) -> Result<(), Trap> {
+    let access = Access {
+        exec: true,
+        ..Access::default()
+    };
+    pieces(cx, va, buf.len(), access, |page, offset, range| {
+        buf.get_mut(range)
+            .is_some_and(|part| page.read(offset, part))
+    })
+}
+
+/// Copies to guest memory. Errors: the trap that the access is; what lay in pages before it was
+/// written.
+pub fn write(cx: &Cx, va: u64, buf: &[u8]) -> Result<(), Trap> {
+    let access = Access {
+        write: true,
+        ..Access::default()
+    };
+    pieces(cx, va, buf.len(), access, |page, offset, range| {
+        buf.get(range).is_some_and(|part| page.write(offset, part))
+    })
+}

@@ -1,0 +1,77 @@
+//! The end of a hardware-virtualised domain that did what none may survive.
+
+use crate::cx::Cx;
+use crate::log;
+use core::sync::atomic::Ordering;
+use machine::CpuApi;
+use machine::hvm::{HvmApi, Reg, Seg};
+use xen_abi::sched::SHUTDOWN_crash;
+
+/// Logs why, shows the vCPU's registers, and shuts the calling domain down as crashed.
+#[cold]
+pub fn crash(cx: &mut Cx, why: &str) {
+    let r = *cx.cpu.regs();
+    log!(
+        cx.hv,
+        Error,
+        "d{}v{} crashed in a virtual machine: {why}",
+        cx.dom.id,
+        cx.vcpu.id
+    );
+    if let Some(hvm) = &cx.st.hvm {
+        let s = &hvm.state;
+        log!(
+            cx.hv,
+            Error,
+            "rip {:04x}:{:016x} rflags {:08x} rsp {:016x} cpl {}",
+            s.segment(Seg::Cs).selector,
+            r.rip,
+            r.rflags,
+            r.rsp,
+            s.cpl()
+        );
+        let [cr0, cr2, cr3, cr4, efer] =
+            [Reg::Cr0, Reg::Cr2, Reg::Cr3, Reg::Cr4, Reg::Efer].map(|reg| s.get(reg));
+        log!(
+            cx.hv,
+            Error,
+            "cr0 {cr0:08x} cr2 {cr2:016x} cr3 {cr3:016x} cr4 {cr4:08x} efer {efer:08x}"
+        );
+    }
+    for [(a, x), (b, y), (c, z), (d, w)] in [
+        [
+            ("rax", r.rax),
+            ("rbx", r.rbx),
+            ("rcx", r.rcx),
+            ("rdx", r.rdx),
+        ],
+        [
+            ("rsi", r.rsi),
+            ("rdi", r.rdi),
+            ("rbp", r.rbp),
+            ("r8 ", r.r8),
+        ],
+        [
+            ("r9 ", r.r9),
+            ("r10", r.r10),
+            ("r11", r.r11),
+            ("r12", r.r12),
+        ],
+    ] {
+        log!(
+            cx.hv,
+            Error,
+            "{a} {x:016x} {b} {y:016x} {c} {z:016x} {d} {w:016x}"
+        );
+    }
+    let mut code = [0; 16];
+    if super::read(cx, r.rip, &mut code).is_ok() {
+        log!(cx.hv, Error, "code at rip: {code:02x?}");
+    }
+    *cx.dom.shutdown.lock() = Some(SHUTDOWN_crash);
+    cx.dom.pause_count.fetch_add(1, Ordering::SeqCst);
+    if cx.dom.privileged {
+        crate::dom0::crashed(cx.hv, cx.cpu);
+    }
+    cx.reschedule();
+}
