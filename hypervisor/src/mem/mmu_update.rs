@@ -73,8 +73,8 @@ fn owners(cx: &Cx, foreign: u32) -> Result<Owners, Fail> {
         tables: own,
     };
     if tables != 0 && tables - 1 != cx.dom.id && tables - 1 != DOMID_SELF {
-        cx.dom.require_privilege()?;
         let dom = cx.hv.domain(tables - 1).ok_or(Errno::ESRCH)?;
+        cx.dom.require_privilege()?;
         owners.tables = dom.owner();
     }
     if frames != DOMID_SELF {
