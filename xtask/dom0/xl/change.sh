@@ -50,12 +50,12 @@ vcpus_are() { [ "$(in_guest busy 'for c in /sys/devices/system/cpu/cpu*/online; 
 t_change_vcpus() { # 1800 s
 	busy
 	for n in $(seq "$(reps 2 50)"); do
-		xl vcpu-set busy 4
+		xl vcpu-set --ignore-host busy 4
 		until_true 60 vcpus_are 4
-		xl vcpu-set busy 1
+		xl vcpu-set --ignore-host busy 1
 		until_true 60 vcpus_are 1
 	done
-	xl vcpu-set busy 2
+	xl vcpu-set --ignore-host busy 2
 	until_true 60 vcpus_are 2
 	well
 }
