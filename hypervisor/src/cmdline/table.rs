@@ -41,7 +41,8 @@ macro_rules! flag {
 
 const DEBUGGING: Status = Status::Ignored("this debugging aid does not exist here");
 const POWER: Status = Status::Ignored("power management is left to the firmware and the CPU");
-const HVM: Status = Status::Ignored("hardware virtual machines are not supported yet");
+const HVM: Status =
+    Status::Ignored("hardware virtual machines are in work and have no such setting yet");
 const IOMMU: Status = Status::Ignored("the IOMMU is not used yet");
 const SCHED: Status = Status::Ignored("the scheduler has no such setting");
 const MCE: Status = Status::Ignored("machine checks are reported and fatal");
@@ -50,7 +51,8 @@ const VIDEO: Status = Status::Ignored("the screen keeps the boot loader's mode")
 const KEXEC: Status = Status::Ignored("a crash kernel is not supported yet");
 const HARDWARE: Status = Status::Ignored("the hardware is used as its tables describe it");
 const GRANTS: Status = Status::Ignored("limits are the built-in ones");
-const CPUID: Status = Status::Ignored("guests see what the CPU has");
+const CPUID: Status =
+    Status::Ignored("what guests see is in their CPU policies, which the tools set");
 const DOM0: Status = Status::Ignored("dom0 cannot be restricted this way yet");
 
 /// All options, by name.

@@ -404,7 +404,7 @@ fn the_page_of_options_names_all_that_are_obeyed_and_no_other() {
     for (name, status) in STATUS {
         let obeyed = matches!(status, Status::Implemented(_));
         // A value may be another option's name; the scheduler's are not obeyed yet.
-        let exempt = ["hpet", "acpi", "pci", "dom0_vcpus_pin"].contains(name);
+        let exempt = ["hpet", "acpi", "pci"].contains(name);
         assert!(obeyed == documented.contains(name) || exempt, "{name}");
     }
 }

@@ -87,7 +87,7 @@ pub fn host(cpu: &impl CpuApi, raw: &Policy) -> Policy {
     // They follow CR4, and are added where a guest asks.
     features.set(XEN_X86_FEATURE_OSXSAVE, false);
     features.set(XEN_X86_FEATURE_OSPKE, false);
-    // The entry for it is not set up.
+    // Not announced yet, though SYSENTER works where the processor has it in long mode.
     features.set(XEN_X86_FEATURE_SEP, false);
     features.settle();
     p.set_features(&features);
