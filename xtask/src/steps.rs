@@ -228,5 +228,6 @@ pub const STEPS: &[Step] = &[
         false,
         Kind::XlFull(group("kernels", 1200, 1200)),
     ),
+    step("xl-save", GUESTS, Kind::XlFull(group("save", 1500, 2400))),
     step("xl-many", false, Kind::XlFull(group("many", 3000, 3000))),
 ];

@@ -76,6 +76,8 @@ pub struct Domain {
     pub share: Arc<crate::sched::Share>,
     /// The pool of CPUs that it runs in; see [`crate::sched::Scheduler::pool`].
     pub cpupool: AtomicU32,
+    /// Whether its writes are asked for.
+    pub log_dirty: Lock<crate::control::LogDirty>,
     /// How many want it not to run.
     pub pause_count: AtomicU32,
     /// How many of those are the tools' own (`pausedomain`).
@@ -150,6 +152,7 @@ impl Domain {
             time_offset: AtomicU64::new(0),
             share: Arc::new(crate::sched::Share::default()),
             cpupool: AtomicU32::new(0),
+            log_dirty: domain_lock(Default::default()),
             pause_count: AtomicU32::new(0),
             controller_pauses: domain_lock(0),
             dying: AtomicBool::new(false),
