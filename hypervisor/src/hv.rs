@@ -35,6 +35,8 @@ pub struct Hypervisor {
     pub claims: crate::mem::Claims,
     /// Number of CPUs.
     pub cpus: u32,
+    /// `pv-linear-pt`: whether page tables may name tables of their own level.
+    pub linear_tables: bool,
     /// Who may deal with whom.
     pub xsm: crate::xsm::Policy,
     /// What the processor looks like to domains.

@@ -79,6 +79,7 @@ impl World {
             more_dead: Default::default(),
             claims: crate::mem::Claims::default(),
             cpus: cpus as u32,
+            linear_tables: true,
             xsm,
             policies: crate::cpu_policy::Policies::new(&machine.cpu(0), false),
             command_line: String::new(),

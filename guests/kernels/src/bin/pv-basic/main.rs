@@ -44,6 +44,8 @@ guest_rt::cases! { "pv-basic";
     "mmu-update-guest-write-emulated" => tables::writable_tables,
     "l1-pin-unpin" => tables::pin_l1,
     "l4-build-and-switch" => tables::new_l4,
+    "l4-linear" => tables::linear,
+    "l4-linear-other" => tables::linear_other,
     "mmuext-flushes" => tables::flushes,
     "mmuext-clear-copy" => tables::clear_copy,
     "gdt-set" => descriptors::gdt,
