@@ -33,10 +33,8 @@ pub enum Kind {
     Crashes,
     /// Debian as dom0.
     Dom0(boots::Trial),
-    /// Guests that Debian's tools make in dom0.
+    /// Guests that Debian's tools make in dom0: when named, or under `--full`.
     Xl(Group),
-    /// The same, under `--full` only.
-    XlFull(Group),
 }
 
 /// A named step.
@@ -212,21 +210,13 @@ pub const STEPS: &[Step] = &[
             ..USUAL
         }),
     ),
-    // Ten minutes and more: too long for each run. What is not ready was not seen to pass whole.
-    step("xl-life", GUESTS, Kind::XlFull(group("life", 1500, 1500))),
-    step("xl-devices", false, Kind::Xl(group("devices", 1200, 2400))),
-    step(
-        "xl-change",
-        GUESTS,
-        Kind::XlFull(group("change", 1200, 5400)),
-    ),
-    step("xl-protect", false, Kind::Xl(group("protect", 600, 600))),
-    step("xl-cpu", GUESTS, Kind::XlFull(group("cpu", 600, 600))),
-    step("xl-churn", GUESTS, Kind::XlFull(group("churn", 600, 3600))),
-    step(
-        "xl-kernels",
-        false,
-        Kind::XlFull(group("kernels", 1200, 1200)),
-    ),
-    step("xl-many", false, Kind::XlFull(group("many", 3000, 3000))),
+    // Ten minutes and more: too long for each run.
+    step("xl-life", GUESTS, Kind::Xl(group("life", 1500, 1500))),
+    step("xl-devices", GUESTS, Kind::Xl(group("devices", 1200, 2400))),
+    step("xl-change", GUESTS, Kind::Xl(group("change", 1200, 5400))),
+    step("xl-protect", GUESTS, Kind::Xl(group("protect", 600, 600))),
+    step("xl-cpu", GUESTS, Kind::Xl(group("cpu", 600, 600))),
+    step("xl-churn", GUESTS, Kind::Xl(group("churn", 600, 3600))),
+    step("xl-kernels", GUESTS, Kind::Xl(group("kernels", 1200, 1200))),
+    step("xl-many", GUESTS, Kind::Xl(group("many", 3000, 3000))),
 ];
