@@ -33,6 +33,7 @@ const SCENARIOS: &[(&str, &str)] = &[
     ("cpu", include_str!("../dom0/xl/cpu.sh")),
     ("churn", include_str!("../dom0/xl/churn.sh")),
     ("kernels", include_str!("../dom0/xl/kernels.sh")),
+    ("save", include_str!("../dom0/xl/save.sh")),
     ("many", include_str!("../dom0/xl/many.sh")),
 ];
 

@@ -34,7 +34,7 @@ pub enum Kind {
     /// Debian as dom0.
     Dom0(boots::Trial),
     /// Guests that Debian's tools make in dom0: when named, or under `--full`.
-    Xl(Group),
+    XlFull(Group),
 }
 
 /// A named step.
@@ -211,12 +211,29 @@ pub const STEPS: &[Step] = &[
         }),
     ),
     // Ten minutes and more: too long for each run.
-    step("xl-life", GUESTS, Kind::Xl(group("life", 1500, 1500))),
-    step("xl-devices", GUESTS, Kind::Xl(group("devices", 1200, 2400))),
-    step("xl-change", GUESTS, Kind::Xl(group("change", 1200, 5400))),
-    step("xl-protect", GUESTS, Kind::Xl(group("protect", 600, 600))),
-    step("xl-cpu", GUESTS, Kind::Xl(group("cpu", 600, 600))),
-    step("xl-churn", GUESTS, Kind::Xl(group("churn", 600, 3600))),
-    step("xl-kernels", GUESTS, Kind::Xl(group("kernels", 1200, 1200))),
-    step("xl-many", GUESTS, Kind::Xl(group("many", 3000, 3000))),
+    step("xl-life", GUESTS, Kind::XlFull(group("life", 1500, 1500))),
+    step(
+        "xl-devices",
+        GUESTS,
+        Kind::XlFull(group("devices", 1200, 2400)),
+    ),
+    step(
+        "xl-change",
+        GUESTS,
+        Kind::XlFull(group("change", 1200, 5400)),
+    ),
+    step(
+        "xl-protect",
+        GUESTS,
+        Kind::XlFull(group("protect", 600, 600)),
+    ),
+    step("xl-cpu", GUESTS, Kind::XlFull(group("cpu", 600, 600))),
+    step("xl-churn", GUESTS, Kind::XlFull(group("churn", 600, 3600))),
+    step(
+        "xl-kernels",
+        GUESTS,
+        Kind::XlFull(group("kernels", 1200, 1200)),
+    ),
+    step("xl-save", GUESTS, Kind::XlFull(group("save", 1500, 2400))),
+    step("xl-many", GUESTS, Kind::XlFull(group("many", 3000, 3000))),
 ];

@@ -72,7 +72,9 @@ pub fn test(args: &Args) -> Result<()> {
     let wanted = |step: &Step| step.ready || args.xen || !args.filter.is_empty();
     // What takes long is left to `--full`, unless it is named and has a short form that passes.
     let too_long = |step: &Step| {
-        matches!(step.kind, Kind::Xl(_)) && !args.full && (args.filter.is_empty() || !step.ready)
+        matches!(step.kind, Kind::XlFull(_))
+            && !args.full
+            && (args.filter.is_empty() || !step.ready)
     };
     let start = Instant::now();
     let mut results: Vec<(&str, Duration, Outcome)> = Vec::new();
@@ -112,7 +114,7 @@ pub fn test(args: &Args) -> Result<()> {
 /// The scenarios that a step runs, if it runs any.
 fn group(step: &Step) -> Option<Group> {
     match step.kind {
-        Kind::Xl(group) => Some(group),
+        Kind::XlFull(group) => Some(group),
         _ => None,
     }
 }
@@ -152,7 +154,7 @@ impl Session {
                 let host = self.choice.host;
                 trial.go(step.name, host, self.dom0()?)
             }
-            Kind::Xl(group) => {
+            Kind::XlFull(group) => {
                 let at = self.groups.iter().position(|other| *other == group);
                 let groups = self.groups.split_off(at.unwrap_or(0));
                 self.dom0()?;

@@ -19,7 +19,7 @@ mod xsm;
 #[cfg(test)]
 mod tests;
 
-pub use console::{Level, LogLimits, Port, Stamp, Switch};
+pub use console::{Level, LogLimits, Port, Stamp, Switch, log_limits, stamp};
 pub use cpu::{SpecCtrl, Thunk, Xpti};
 pub use dom0::{Amount, Dom0Mem, Dom0Mode, VcpuRange};
 pub use machine_options::machine_settings;

@@ -106,6 +106,7 @@ hypercalls! {
     35 sysctl                        1 yes no  crate::control::sysctl::call;
     36 domctl                        1 yes no  crate::control::domctl::call;
     40 xenpmu_op                     2 yes no  crate::platform::no_performance_counters;
+    42 hypfs_op                      5 yes yes crate::control::hypfs::call;
     48 mca                           1 yes no  crate::platform::mca::call;
 }
 

@@ -65,13 +65,6 @@ pub fn set_llc_colors(cx: &mut Cx, call: &mut Call) -> HyperResult {
     Err(Errno::EOPNOTSUPP.into())
 }
 
-/// `XEN_DOMCTL_shadow_op`: writes of PV guests are not logged. `EINVAL` for oneself;
-/// `EOPNOTSUPP`, as from a Xen built without shadow paging.
-pub fn shadow_op(cx: &mut Cx, call: &mut Call) -> HyperResult {
-    call.other_target(cx)?;
-    Err(Errno::EOPNOTSUPP.into())
-}
-
 /// `XEN_DOMCTL_get_paging_mempool_size`, `XEN_DOMCTL_set_paging_mempool_size`: PV guests have
 /// no such pool. `EOPNOTSUPP`.
 pub fn paging_mempool(cx: &mut Cx, call: &mut Call) -> HyperResult {
