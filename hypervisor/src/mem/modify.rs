@@ -1,7 +1,7 @@
 //! Changing one entry of a validated table.
 
 use super::linear::{Held, Lower};
-use super::pte::{A, ADDR, D, P, Pte, RW};
+use super::pte::{A, ADDR, CACHING, D, P, Pte, RW};
 use super::tables::{TableResult, Tables};
 use core::sync::atomic::{AtomicU64, Ordering};
 use machine::frame::HOST_SLOTS;
@@ -100,10 +100,11 @@ pub fn begin_l1(table: &Page, index: usize, new: Pte, how: Write) -> Begun<'_> {
     }
 }
 
-/// Writes an entry that names the same frame with the same rights as before; `None` for another.
+/// Writes an entry that names the same frame with the same rights and caching as before; `None`
+/// for another.
 #[inline(always)]
 fn write_same(slot: &AtomicU64, old: Pte, new: Pte, how: Write) -> Option<TableResult<()>> {
-    if !old.present() || (old.0 ^ new.0) & (ADDR | P | RW) != 0 || !new.allowed(1) {
+    if !old.present() || (old.0 ^ new.0) & (ADDR | P | RW | CACHING) != 0 || !new.allowed(1) {
         return None;
     }
     Some(match write_entry(slot, old, new.adjusted(1), how) {

@@ -10,7 +10,7 @@
 //! is left over stays in the type word (see `machine::frame`).
 
 use super::linear::{Held, Lower};
-use super::pte::{P, Pte};
+use super::pte::{CACHING, P, Pte};
 use crate::cx::Cx;
 use crate::domain::Domain;
 use crate::fail::Fail;
@@ -75,14 +75,15 @@ impl Tables<'_> {
 
     /// Takes the references of an entry of level 1. `owner` owns the frame it names (the
     /// domain itself, but for the control domain's mappings of others' memory).
-    /// Errors: `EINVAL` for flags that are not allowed, `EBUSY` for a frame of somebody else's or
+    /// Errors: `EINVAL` for flags that are not allowed, among them any but the usual caching in a
+    /// domain without devices, `EBUSY` for a frame of somebody else's or
     /// one that cannot be written as what it is, `EPERM` for I/O memory that is not permitted.
     #[inline]
     pub fn get_l1e(&mut self, pte: Pte, owner: u32) -> TableResult<()> {
         if !pte.present() {
             return Ok(());
         }
-        if !pte.allowed(1) {
+        if !pte.allowed(1) || pte.0 & CACHING != 0 && !self.dom.irqs.has_devices() {
             return Err(Errno::EINVAL.into());
         }
         let page = match self.target(pte.mfn(), owner, pte.writable())? {

@@ -29,7 +29,7 @@ guest_rt::cases! { "pv-basic";
     "start-info-p2m" => info::p2m,
     "start-info-page-tables" => info::boot_tables,
     "initial-mappings" => info::initial_mappings,
-    "console-write" => info::console,
+    "console-write" => info::console_write,
     "memory-reservation" => memory::reservation,
     "memory-machine-map" => memory::machine_map,
     "memory-machphys" => memory::machphys,
