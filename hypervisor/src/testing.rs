@@ -11,7 +11,6 @@ use crate::domain::{Domain, DomainList, Vcpu};
 use crate::fail::HyperResult;
 use crate::guest::GuestPtr;
 use crate::hv::Hypervisor;
-use crate::hvm::{HvmDomain, HvmVcpu};
 use crate::irq::Irqs;
 use crate::locks;
 use crate::sched::Scheduler;
@@ -22,9 +21,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
 use machine::arch::sim::SimMachine;
-use machine::frame::NO_OWNER;
 use machine::heap::Heap;
-use machine::nested::Nested;
 use machine::{CpuApi, Lock, Mfn, PAGE_SIZE, Page, PageType, TypeGet};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
@@ -80,7 +77,7 @@ impl World {
             claims: crate::mem::Claims::default(),
             cpus: cpus as u32,
             xsm,
-            policies: crate::cpu_policy::Policies::new(&machine.cpu(0), false),
+            policies: crate::cpu_policy::Policies::new(&machine.cpu(0), true),
             command_line: String::new(),
             noreboot: true,
             cpuinfo: false,
@@ -155,13 +152,12 @@ impl World {
     pub fn hvm_domain(&self, id: u16, privileged: bool, vcpus: u32) -> Arc<Domain> {
         let shared_info = self.page(id.into());
         let dom = Domain::new(id, privileged, vcpus, 1024, shared_info).unwrap();
-        let nested = Arc::new(Nested::new(self.page(NO_OWNER), locks::P2M));
+        crate::hvm::make(self.hv, &mut self.machine.cpu(0), &dom).unwrap();
         for n in 0..vcpus {
             let vcpu = Vcpu::new(&dom, n, n % self.hv.cpus).unwrap();
-            vcpu.state.lock().hvm = HvmVcpu::new(nested.clone(), n);
+            crate::hvm::make_vcpu(&dom, &vcpu).unwrap();
             dom.vcpus[n as usize].call_once(|| vcpu);
         }
-        dom.hvm.call_once(|| HvmDomain::new(nested));
         assert!(self.hv.domains.insert(dom.clone()));
         dom
     }

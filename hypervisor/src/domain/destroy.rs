@@ -2,7 +2,7 @@
 //!
 //! It is marked as dying first, so that nobody finds it by its id any more, and its vCPUs leave
 //! their CPUs. What it holds goes in an order in which nothing comes back: ports, interrupts,
-//! vCPUs with their tables, pages, uses of others' grants. Then it is dead: a record that waits
+//! vCPUs with their tables, the physical map, pages, uses of others' grants. Then it is dead: a record that waits
 //! for the memory that others still hold. Lock: the teardown's, which is only tried for, as the
 //! steps take all the others.
 //!
@@ -17,7 +17,7 @@ use crate::mem::{OldTables, Tables};
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
 use machine::frame::NO_OWNER;
-use machine::{Cpu, CpuApi, Flush, Mfn, Page};
+use machine::{Cpu, CpuApi, Flush, Gfn, Mfn, Page};
 use xen_abi::xen::VIRQ_DOM_EXC;
 
 /// How far it has come.
@@ -28,6 +28,7 @@ enum Stage {
     Stopping,
     Ports,
     Vcpus,
+    Map,
     Pages,
     Grants,
     Done,
@@ -39,6 +40,8 @@ pub struct Teardown {
     stage: Stage,
     /// vCPUs done.
     vcpus: u32,
+    /// Guest frames before this are no more.
+    map: Gfn,
     /// Frames to look at.
     frames: u64,
     /// Tables whose end was interrupted.
@@ -100,6 +103,10 @@ fn step(
                 }
                 teardown.vcpus += 1;
             }
+            Some(Stage::Map)
+        }
+        Stage::Map => {
+            crate::mem::p2m::relinquish(cpu, dom, &mut teardown.map).ok()?;
             teardown.frames = dom.pages.close();
             Some(Stage::Pages)
         }

@@ -207,7 +207,7 @@ impl Privileged for Emulated<'_, '_> {
 
     fn write_cr(&mut self, index: u8, value: u64) -> Result<()> {
         let allowed = if index == 4 {
-            control::cr4_of(self.cx)
+            control::cr4_of(self.cx.dom.cpu_policy(self.cx.hv))
         } else {
             0
         };
@@ -286,7 +286,8 @@ impl Privileged for Emulated<'_, '_> {
         if self.hvm()?.state.get(Reg::Cr4) & control::CR4_OSXSAVE == 0 {
             return Err(Trap::UD);
         }
-        if index == 0 && value & !cpuid::XCR0 == 0 && self.cx.cpu.set_xcr0(value) {
+        let states = self.cx.dom.cpu_policy(self.cx.hv).states();
+        if index == 0 && value & !states == 0 && self.cx.cpu.set_xcr0(value) {
             Ok(())
         } else {
             Err(Trap::GP)

@@ -160,6 +160,11 @@ pub fn set_period(
     Ok(())
 }
 
+/// A vCPU that never ran has no periodic timer until it sets one.
+pub fn no_ticks(vcpu: &Vcpu) {
+    vcpu.time.period.store(0, Ordering::Relaxed);
+}
+
 /// The vCPU goes onto its CPU: its timers come along, and its records are brought up to date.
 #[inline]
 pub fn enter(cx: &mut Cx) {
