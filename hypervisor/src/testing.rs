@@ -22,6 +22,7 @@ use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
 use machine::arch::sim::SimMachine;
 use machine::heap::Heap;
+use machine::hvm::HvmCpu;
 use machine::{CpuApi, Lock, Mfn, PAGE_SIZE, Page, PageType, TypeGet};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
@@ -181,6 +182,45 @@ impl World {
         let result = f(&mut cx);
         cpu.unset_root();
         on.dom.dirty_cpus.clear(cpu.id());
+        result
+    }
+
+    /// The same with memory where a PV one has its data ([`DATA_VA`], by guest-physical address),
+    /// its vCPUs in flat code without paging.
+    pub fn hvm_guest(&self, id: u16, privileged: bool, vcpus: u32) -> Arc<Domain> {
+        let dom = self.hvm_domain(id, privileged, vcpus);
+        for vcpu in dom.all_vcpus() {
+            vcpu.state.lock().hvm.as_mut().unwrap().start_flat(0, 0);
+        }
+        let mut cpu = self.machine.cpu(0);
+        crate::mem::p2m::fill(self.hv, &mut cpu, &dom, DATA_VA >> 12, DATA_PAGES as u64).unwrap();
+        dom
+    }
+
+    /// As [`World::on`], for a hardware-virtualised domain.
+    pub fn on_hvm<R>(
+        &self,
+        dom: &Arc<Domain>,
+        vcpu: u32,
+        cpu: u32,
+        f: impl FnOnce(&mut Cx) -> R,
+    ) -> R {
+        let mut cpu = self.machine.cpu(cpu);
+        let vcpu = dom.vcpu(vcpu).unwrap();
+        let mut state = vcpu.state.lock();
+        dom.dirty_cpus.set(cpu.id());
+        cpu.load_hvm(&mut state.hvm.as_mut().unwrap().state);
+        let mut cx = Cx {
+            cpu: &mut cpu,
+            hv: self.hv,
+            dom,
+            vcpu,
+            st: &mut state,
+            live: true,
+        };
+        let result = f(&mut cx);
+        cpu.save_hvm(&mut state.hvm.as_mut().unwrap().state);
+        dom.dirty_cpus.clear(cpu.id());
         result
     }
 

@@ -12,7 +12,6 @@ use crate::mem::p2m;
 use crate::log;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::sync::atomic::Ordering;
 use machine::boot::MemoryKind;
 use machine::hvm::HvmCpu;
 use machine::{Cpu, Gfn};
@@ -76,10 +75,6 @@ pub fn build(
 /// Makes the domain a hardware-virtualised one, its vCPUs too.
 fn make(hv: &Hypervisor, cpu: &mut Cpu, dom: &Arc<Domain>) -> Result<(), Errno> {
     crate::hvm::make(hv, cpu, dom)?;
-    if let Some(hvm) = dom.hvm.get() {
-        // Its memory, and devices that it meets, are the machine's.
-        hvm.table_limit.store(u64::MAX, Ordering::Relaxed);
-    }
     for vcpu in dom.all_vcpus() {
         crate::hvm::make_vcpu(dom, vcpu)?;
     }

@@ -17,7 +17,7 @@ use crate::mem::{OldTables, Tables};
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
 use machine::frame::NO_OWNER;
-use machine::{Cpu, CpuApi, Flush, Gfn, Mfn, Page};
+use machine::{Cpu, CpuApi, Flush, Mfn, Page};
 use xen_abi::xen::VIRQ_DOM_EXC;
 
 /// How far it has come.
@@ -40,8 +40,6 @@ pub struct Teardown {
     stage: Stage,
     /// vCPUs done.
     vcpus: u32,
-    /// Guest frames before this are no more.
-    map: Gfn,
     /// Frames to look at.
     frames: u64,
     /// Tables whose end was interrupted.
@@ -106,7 +104,7 @@ fn step(
             Some(Stage::Map)
         }
         Stage::Map => {
-            crate::mem::p2m::relinquish(cpu, dom, &mut teardown.map).ok()?;
+            crate::mem::p2m::relinquish(cpu, dom).ok()?;
             teardown.frames = dom.pages.close();
             Some(Stage::Pages)
         }

@@ -52,6 +52,20 @@ impl WritablePage {
     }
 }
 
+impl WritablePage {
+    /// Takes up a page together with the reference to its type that
+    /// [`WritablePage::leave_type`] left behind.
+    pub fn from_typed(page: Page) -> WritablePage {
+        WritablePage(page)
+    }
+
+    /// Lets go of the page, but leaves the reference to its type to another holder of it.
+    pub fn leave_type(self) {
+        drop(Page::from_entry(self.0.mem(), self.0.mfn()));
+        core::mem::forget(self);
+    }
+}
+
 impl Deref for WritablePage {
     type Target = Page;
 

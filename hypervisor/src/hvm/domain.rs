@@ -6,7 +6,7 @@ use crate::hv::Hypervisor;
 use crate::locks;
 use crate::mem::p2m;
 use alloc::sync::Arc;
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU64, Ordering};
 use machine::Cpu;
 use machine::hvm::{HvmApi, Reg};
 use machine::nested::Nested;
@@ -16,19 +16,18 @@ use xen_abi::shared_info::{VCPU_INFO_SIZE, VCPU_INFO_UPCALL_MASK};
 
 /// The page attribute table after reset (AMD's manual 2, 7.8.2).
 const PAT: u64 = 0x0007_0406_0007_0406;
-/// Frames for a domain's tables unless the tools say otherwise, as Xen's.
-const TABLES: u64 = 256;
+/// Bytes for a domain's tables unless the tools say otherwise, as Xen's.
+const POOL: u64 = 1 << 20;
 
 /// Its physical map and parameters.
 pub struct HvmDomain {
     /// Guest-physical memory.
     pub nested: Arc<Nested>,
-    /// Frames that its tables may take.
-    pub table_limit: AtomicU64,
+    /// Bytes for its tables, as the tools set and read them; how many it may really have is
+    /// [`p2m`]'s to say.
+    pub pool: AtomicU64,
     /// The highest guest frame that ever was anything.
     pub max_gfn: AtomicU64,
-    /// Nothing is mapped any more. Set under the map's lock.
-    pub closed: AtomicBool,
     /// `HVM_PARAM_*`.
     pub params: [AtomicU64; HVM_NR_PARAMS as usize],
 }
@@ -39,9 +38,8 @@ impl HvmDomain {
         let params = core::array::from_fn(|index| AtomicU64::new(params::initial(index as u32)));
         HvmDomain {
             nested,
-            table_limit: AtomicU64::new(TABLES),
+            pool: AtomicU64::new(POOL),
             max_gfn: AtomicU64::new(0),
-            closed: AtomicBool::new(false),
             params,
         }
     }

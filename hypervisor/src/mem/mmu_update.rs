@@ -238,11 +238,9 @@ fn named(update: &MmuUpdate, owners: &Owners) -> Result<(Pte, Option<Page>), Fai
 #[cold]
 pub fn translated(dom: &Domain, pte: Pte) -> Result<(Pte, Option<Page>), Fail> {
     let hvm = dom.hvm.get().ok_or(Errno::EINVAL)?;
-    let found = hvm.nested.page(Gfn(pte.mfn().0));
-    let (page, writable) = found.ok_or(Errno::EINVAL)?;
-    if page.info().owner() != dom.owner() || pte.writable() && !writable {
-        return Err(Errno::EINVAL.into());
-    }
+    let page = hvm.nested.own_page(Gfn(pte.mfn().0));
+    let page = page.filter(|page| page.info().owner() == dom.owner());
+    let page = page.ok_or(Errno::EINVAL)?;
     Ok((Pte(pte.0 & !ADDR | page.mfn().addr()), Some(page)))
 }
 

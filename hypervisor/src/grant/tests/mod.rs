@@ -2,11 +2,13 @@
 
 mod copying;
 mod hostile;
+mod hvm_owner;
 mod mapping;
 mod silo;
 mod tables;
 
 use crate::cx::Cx;
+use crate::domain::Domain;
 use crate::fail::{Fail, HyperResult};
 use crate::testing::{self, DATA_VA, TestDomain, World};
 use core::sync::atomic::Ordering::SeqCst;
@@ -29,8 +31,12 @@ fn fails(errno: Errno) -> HyperResult {
 
 /// Page `index` of a domain's entries, made as the domain's own setup would.
 fn table(world: &World, t: &TestDomain, index: u32) -> Page {
+    table_of(world, &t.dom, index)
+}
+
+fn table_of(world: &World, dom: &Domain, index: u32) -> Page {
     let mut cpu = world.machine.cpu(0);
-    super::frame(world.hv, &mut cpu, &t.dom, index, false).unwrap()
+    super::frame(world.hv, &mut cpu, dom, index, false).unwrap()
 }
 
 fn write_v1(table: &Page, gref: u32, flags: u16, domid: u16, frame: u64) {
