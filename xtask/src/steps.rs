@@ -214,6 +214,7 @@ pub const STEPS: &[Step] = &[
     ),
     // Ten minutes and more: too long for each run. What is not ready was not seen to pass whole.
     step("xl-life", GUESTS, Kind::XlFull(group("life", 1500, 1500))),
+    step("xl-pvh", GUESTS, Kind::XlFull(group("pvh", 900, 2400))),
     step("xl-devices", false, Kind::Xl(group("devices", 1200, 2400))),
     step(
         "xl-change",

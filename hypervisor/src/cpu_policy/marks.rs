@@ -153,10 +153,7 @@ const HVM_UNSERVED: FeatureSet = FeatureSet([
 pub const HVM_DEFAULT: FeatureSet = without(union(PV_DEFAULT, HVM_OWN), HVM_UNSERVED);
 
 /// What they can have: marked at all.
-pub const HVM_MAX: FeatureSet = without(
-    union(union(HVM_DEFAULT, PV_MORE), HVM_MORE),
-    HVM_UNSERVED,
-);
+pub const HVM_MAX: FeatureSet = without(union(union(HVM_DEFAULT, PV_MORE), HVM_MORE), HVM_UNSERVED);
 
 const fn without(mut all: FeatureSet, less: FeatureSet) -> FeatureSet {
     let mut word = 0;

@@ -59,6 +59,19 @@ pub fn cr4_of(policy: &Policy) -> u64 {
     allowed
 }
 
+/// Whether a vCPU of such a processor can have these: CR0, CR4, EFER.
+pub fn is_valid([cr0, cr4, efer]: [u64; 3], policy: &Policy) -> bool {
+    let known = SCE | LME | LMA | NXE | FFXSR;
+    let long = efer & LME != 0 && cr0 & CR0_PG != 0;
+    cr0 & !CR0_KNOWN == 0
+        && cr0 & (CR0_PE | CR0_PG) != CR0_PG
+        && cr0 & (CR0_NW | CR0_CD) != CR0_NW
+        && cr4 & !cr4_of(policy) == 0
+        && efer & !known == 0
+        && (efer & LMA != 0) == long
+        && (!long || cr4 & CR4_PAE != 0)
+}
+
 impl HvmVcpu {
     /// Sets CR0. `false` is a #GP.
     pub fn set_cr0(&mut self, value: u64) -> bool {

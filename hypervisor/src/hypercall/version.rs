@@ -18,8 +18,7 @@ pub const EXTRA_VERSION: &str = ".0-xenios";
 const CAPABILITIES: &str = "xen-3.0-x86_64 ";
 /// With hardware virtualisation: the kinds differ in the mode that a kernel ends in, which is the
 /// guest's own business.
-const HVM_CAPABILITIES: &str =
-    "xen-3.0-x86_64 hvm-3.0-x86_32 hvm-3.0-x86_32p hvm-3.0-x86_64 ";
+const HVM_CAPABILITIES: &str = "xen-3.0-x86_64 hvm-3.0-x86_32 hvm-3.0-x86_32p hvm-3.0-x86_64 ";
 /// Whoever builds may name the sources' state, the compiler and the date.
 pub const CHANGESET: &str = match option_env!("XENIOS_CHANGESET") {
     Some(text) => text,
@@ -78,9 +77,7 @@ fn other(cx: &mut Cx, cmd: u32, arg: u64) -> HyperResult {
             cx.copy_out(GuestPtr::new(arg), &info)?;
             Ok(0)
         }
-        XENVER_capabilities => {
-            fixed::<XEN_CAPABILITIES_INFO_LEN>(cx, arg, capabilities(cx))
-        },
+        XENVER_capabilities => fixed::<XEN_CAPABILITIES_INFO_LEN>(cx, arg, capabilities(cx)),
         XENVER_changeset => fixed::<XEN_CHANGESET_INFO_LEN>(cx, arg, CHANGESET),
         XENVER_platform_parameters => {
             let info = PlatformParameters {

@@ -227,7 +227,11 @@ fn one(
 fn named(update: &MmuUpdate, owners: &Owners) -> Result<(Pte, Option<Page>), Fail> {
     let pte = Pte(update.val);
     let by_number = update.ptr & MMU_UPDATE_CMD_MASK == MMU_PT_UPDATE_NO_TRANSLATE;
-    let Some(dom) = owners.mapped.as_ref().filter(|_| pte.present() && !by_number) else {
+    let Some(dom) = owners
+        .mapped
+        .as_ref()
+        .filter(|_| pte.present() && !by_number)
+    else {
         return Ok((pte, None));
     };
     translated(dom, pte)

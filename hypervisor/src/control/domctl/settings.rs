@@ -48,7 +48,10 @@ pub fn hypercall_page(cx: &mut Cx, call: &mut Call) -> HyperResult {
     let dom = call.other_target(cx)?;
     let DomctlHypercallInit { gmfn } = call.op.arm();
     let page = WritablePage::get(cx.hv, cx.cpu, &dom, gmfn).map_err(|_| Errno::EACCES)?;
-    crate::dom0::fill_hypercall_page(&page);
+    match dom.hvm.get() {
+        Some(_) => crate::hvm::fill_hypercall_page(&page),
+        None => crate::dom0::fill_hypercall_page(&page),
+    }
     Ok(0)
 }
 
