@@ -266,8 +266,7 @@ impl Privileged for Emulated<'_, '_> {
     }
 
     fn read_tsc(&mut self) -> Result<u64> {
-        let tsc = self.cx.cpu.tsc();
-        Ok(tsc.wrapping_add(self.hvm()?.state.get(Reg::TscOffset)))
+        Ok(super::tsc(self.cx))
     }
 
     fn read_tsc_aux(&mut self) -> Result<u32> {

@@ -29,10 +29,19 @@ mod vcpu;
 pub mod vlapic;
 mod walk;
 
-pub use copy::{read, write};
+pub use copy::{read_kernel as read, write_kernel as write};
 pub use crash::crash;
 pub use deliver::has_work;
 pub use domain::{HvmDomain, make, make_vcpu};
 pub use hypercall::fill_page as fill_hypercall_page;
 pub use posted::Posted;
 pub use vcpu::HvmVcpu;
+
+/// The time stamp counter as the loaded vCPU reads it.
+fn tsc(cx: &crate::cx::Cx) -> u64 {
+    let counter = crate::time::tsc::read(cx.cpu, cx.dom);
+    match cx.dom.tsc.get().emulated {
+        Some(_) => counter,
+        None => counter.wrapping_add(crate::time::tsc_offset(cx.vcpu)),
+    }
+}

@@ -42,7 +42,7 @@ pub fn read(cx: &mut Cx, msr: u32) -> Option<u64> {
         return Some(value);
     }
     match msr {
-        TSC => Some(cx.cpu.tsc().wrapping_add(hvm.state.get(Reg::TscOffset))),
+        TSC => Some(super::tsc(cx)),
         APIC_BASE => Some(hvm.lapic.base()),
         EFER => Some(hvm.state.get(Reg::Efer)),
         PAT => Some(hvm.state.get(Reg::Pat)),
@@ -67,8 +67,12 @@ pub fn write(cx: &mut Cx, msr: u32, value: u64) -> bool {
     }
     match msr {
         TSC => {
-            let offset = value.wrapping_sub(cx.cpu.tsc());
-            hvm.state.set(Reg::TscOffset, offset);
+            // A counter that is made of system time is not the guest's to set.
+            if cx.dom.tsc.get().emulated.is_none() {
+                let offset = value.wrapping_sub(cx.cpu.tsc());
+                crate::time::set_tsc_offset(cx.vcpu, offset);
+                crate::time::enter(cx);
+            }
             true
         }
         APIC_BASE => {

@@ -26,6 +26,8 @@ pub fn startup(cx: &mut Cx, vcpu: &Arc<Vcpu>, page: u8) {
     };
     let Some(hvm) = &mut state.hvm else { return };
     hvm.start_real(page);
+    // Its counter is that of the one that started it.
+    crate::time::set_tsc_offset(vcpu, crate::time::tsc_offset(cx.vcpu));
     vcpu.posted.publish(hvm.lapic.address());
     drop(state);
     cx.hv.sched.set_online(cx.cpu, cx.dom, vcpu, true);

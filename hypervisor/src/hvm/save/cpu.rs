@@ -3,6 +3,7 @@
 use crate::cpu_policy::Policy;
 use crate::cx::Cx;
 use crate::domain::{Domain, Vcpu, VcpuState};
+use crate::hvm::context::KNOWN_FLAGS;
 use crate::hvm::{HvmVcpu, control};
 use crate::pv::xstate;
 use alloc::sync::Arc;
@@ -16,14 +17,12 @@ use xen_abi::Errno;
 use xen_abi::hvm::save::*;
 use zerocopy::{FromBytes, IntoBytes};
 
-/// Bits that RFLAGS has.
-const FLAGS: u64 = 0x3f_7fd7;
 /// In `pending_event`: there is one; it has an error code.
 const EVENT_VALID: u32 = 1 << 31;
 const EVENT_ERROR: u32 = 1 << 11;
 
 /// The vCPU, which is on no CPU.
-pub fn save(cpu: &Cpu, hvm: &mut HvmVcpu) -> HvmHwCpu {
+pub fn save(cpu: &Cpu, dom: &Domain, vcpu: &Vcpu, hvm: &mut HvmVcpu) -> HvmHwCpu {
     let [dr0, dr1, dr2, dr3] = *hvm.state.debug_addr();
     let s = &hvm.state;
     let r = &s.regs;
@@ -116,7 +115,7 @@ pub fn save(cpu: &Cpu, hvm: &mut HvmVcpu) -> HvmHwCpu {
         msr_cstar: s.get(Reg::Cstar),
         msr_syscall_mask: s.get(Reg::Sfmask),
         msr_efer: s.get(Reg::Efer),
-        tsc: cpu.tsc().wrapping_add(s.get(Reg::TscOffset)),
+        tsc: crate::time::tsc::read(cpu, dom).wrapping_add(crate::time::tsc_offset(vcpu)),
         pending_event,
         error_code,
         flags: XEN_X86_FPU_INITIALISED,
@@ -158,8 +157,15 @@ fn event_in(record: &HvmHwCpu) -> Result<Option<Event>, Errno> {
     }))
 }
 
-/// Takes a record over. Errors: `EINVAL` for control registers that do not go together.
-pub fn load(hvm: &mut HvmVcpu, policy: &Policy, c: &HvmHwCpu) -> Result<(), Errno> {
+/// Takes a record over; the counter goes on from what it says. Errors: `EINVAL` for control
+/// registers that do not go together.
+pub fn load(
+    cpu: &Cpu,
+    vcpu: &Vcpu,
+    hvm: &mut HvmVcpu,
+    policy: &Policy,
+    c: &HvmHwCpu,
+) -> Result<(), Errno> {
     let event = event_in(c)?;
     let words = [c.cr0, c.cr4, c.msr_efer];
     if c.pad0 != 0 || c.flags & !XEN_X86_FPU_INITIALISED != 0 || !control::is_valid(words, policy) {
@@ -231,11 +237,12 @@ pub fn load(hvm: &mut HvmVcpu, policy: &Policy, c: &HvmHwCpu) -> Result<(), Errn
         r14: c.r14,
         r15: c.r15,
         rip: c.rip,
-        rflags: c.rflags & FLAGS | rflags::FIXED,
+        rflags: c.rflags & KNOWN_FLAGS | rflags::FIXED,
         ..GuestRegs::default()
     };
     s.set_event(event);
     s.flush();
+    crate::time::set_tsc_offset(vcpu, c.tsc.wrapping_sub(cpu.tsc()));
     let fpu = (c.flags & XEN_X86_FPU_INITIALISED != 0).then_some(&c.fpu_regs);
     xstate::set_legacy(s.fpu.bytes_mut(), fpu);
     hvm.look = true;

@@ -150,7 +150,7 @@ fn save_vcpu(
         // Of one that is down nothing is to be taken up again.
         HVM_SAVE_CODE_CPU if !vcpu.sched.online() => {}
         HVM_SAVE_CODE_CPU => {
-            stream.put(code, vcpu.id, &cpu::save(cx.cpu, hvm))?;
+            stream.put(code, vcpu.id, &cpu::save(cx.cpu, dom, vcpu, hvm))?;
         }
         HVM_SAVE_CODE_CPU_XSAVE => {
             let policy = dom.chosen_cpu_policy(cx.hv);
@@ -222,7 +222,7 @@ fn load_vcpu(
     match code {
         HVM_SAVE_CODE_CPU => {
             let hvm = state.hvm.as_mut().ok_or(Errno::EINVAL)?;
-            cpu::load(hvm, &policy, &exactly(record)?)?;
+            cpu::load(cx.cpu, vcpu, hvm, &policy, &exactly(record)?)?;
             state.initialised = true;
             drop(state);
             cpu::bring_up(cx, dom, vcpu);
