@@ -47,6 +47,8 @@ pub struct Hypervisor {
     pub cpuinfo: bool,
     /// All domains.
     pub domains: DomainList,
+    /// Which of them changed since the Xenstore asked.
+    pub changes: crate::domain::Changes,
     /// Who is told of each virtual interrupt that the machine has once: dom0 unless
     /// `set_virq_handler` said otherwise.
     pub virq_handlers: Lock<[u16; NR_VIRQS as usize]>,

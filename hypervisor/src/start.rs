@@ -91,6 +91,7 @@ fn hypervisor(handover: &mut Handover, options: &cmdline::Options) -> Result<Hyp
         noreboot: options.noreboot,
         cpuinfo: options.cpuinfo,
         domains: DomainList::default(),
+        changes: crate::domain::Changes::new()?,
         virq_handlers: crate::hv::domain_lock([0; _]),
         sched: Scheduler::with(handover.cpus, options.sched, options.sched_ratelimit_us)?,
         clocks: Clocks::new(handover.cpus, booted)?,

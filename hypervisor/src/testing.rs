@@ -83,6 +83,7 @@ impl World {
             noreboot: true,
             cpuinfo: false,
             domains: DomainList::default(),
+            changes: crate::domain::Changes::new().unwrap(),
             virq_handlers: crate::hv::domain_lock([0; _]),
             sched: Scheduler::new(cpus as u32).unwrap(),
             clocks: Clocks::new(cpus as u32, 0).unwrap(),

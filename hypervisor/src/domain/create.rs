@@ -53,6 +53,7 @@ pub fn create(hv: &Hypervisor, cpu: &mut Cpu, new: &NewDomain) -> Result<Arc<Dom
             .while_pool(new.cpupool, || hv.domains.insert(dom))
             .ok_or(Errno::ENODEV)?;
         if inserted {
+            hv.changes.note(id);
             return hv.domains.any(id.into()).ok_or(Errno::ENOMEM);
         }
         // Another call took the id just now: it is an error only for who wanted that one.

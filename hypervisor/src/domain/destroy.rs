@@ -122,6 +122,7 @@ fn step(
             dom.shared_info.info().set_owner(NO_OWNER);
             let _ = crate::mem::alloc::claim(hv, dom, 0);
             hv.domains.add_zombie(dom);
+            hv.changes.note(dom.id);
             crate::event::notify_virq(hv, cpu, VIRQ_DOM_EXC);
             Some(Stage::Done)
         }
@@ -204,6 +205,7 @@ pub fn bury(hv: &Hypervisor, cpu: &Cpu) {
                 *handler = 0;
             }
         }
+        hv.changes.note(dom.id);
         drop(dom);
         crate::event::notify_virq(hv, cpu, VIRQ_DOM_EXC);
     }

@@ -1,5 +1,6 @@
 //! Domains and their vCPUs: who they are and what they own.
 
+mod changes;
 mod create;
 mod destroy;
 mod info;
@@ -9,6 +10,7 @@ mod lookup;
 mod pages;
 mod vcpu;
 
+pub use changes::{Changes, state};
 pub use create::{MAX_VCPUS, NewDomain, create, make_vcpus};
 pub use destroy::bury;
 pub use info::info;
@@ -38,6 +40,8 @@ pub type ShutdownCode = u32;
 pub struct Domain {
     /// Its id.
     pub id: DomId,
+    /// A number that no other domain of this boot has.
+    pub unique_id: AtomicU64,
     /// Whether it is the control domain (dom0).
     pub privileged: bool,
     /// Its UUID.
@@ -128,6 +132,7 @@ impl Domain {
         }
         Ok(Arc::new(Domain {
             id,
+            unique_id: AtomicU64::new(0),
             privileged,
             handle: domain_lock([0; 16]),
             vcpus: vcpus.into_boxed_slice(),
@@ -180,6 +185,14 @@ impl Domain {
     /// Whether `vm_assist` type `bit` is on.
     pub fn assist(&self, bit: u32) -> bool {
         self.assists.load(Ordering::Relaxed) >> bit & 1 != 0
+    }
+
+    /// `EPERM` unless it is the control domain or runs the Xenstore.
+    pub fn require_xenstore(&self) -> Result<(), Fail> {
+        if self.xenstore.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        self.require_privilege()
     }
 
     /// `EPERM` unless it is the control domain.
