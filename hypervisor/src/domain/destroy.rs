@@ -104,6 +104,7 @@ fn step(
             Some(Stage::Pages)
         }
         Stage::Pages => {
+            crate::mem::p2m::relinquish(cpu, dom).ok()?;
             relinquish(hv, cpu, dom, teardown).ok()?;
             // Translations of what others granted, before those are told that it is unused.
             cpu.flush(&hv.all_cpus(), Flush::All);

@@ -30,5 +30,7 @@ pub use copy::{read, write};
 pub use crash::crash;
 pub use deliver::has_work;
 pub use domain::HvmDomain;
+#[cfg(test)]
+pub use exits::serve as serve_exit;
 pub use posted::Posted;
 pub use vcpu::HvmVcpu;
