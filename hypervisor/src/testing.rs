@@ -208,7 +208,7 @@ impl World {
     ) -> R {
         let mut cpu = self.machine.cpu(cpu);
         let vcpu = dom.vcpu(vcpu).unwrap();
-        let mut state = vcpu.state.lock();
+        let mut state = vcpu.state.try_lock().unwrap();
         dom.dirty_cpus.set(cpu.id());
         cpu.load_hvm(&mut state.hvm.as_mut().unwrap().state);
         let mut cx = Cx {

@@ -2,7 +2,7 @@
 //!
 //! It is marked as dying first, so that nobody finds it by its id any more, and its vCPUs leave
 //! their CPUs. What it holds goes in an order in which nothing comes back: ports, interrupts,
-//! vCPUs with their tables, the physical map, pages, uses of others' grants. Then it is dead: a record that waits
+//! vCPUs with their tables, pages with the physical map, uses of others' grants. Then it is dead: a record that waits
 //! for the memory that others still hold. Lock: the teardown's, which is only tried for, as the
 //! steps take all the others.
 //!
@@ -28,7 +28,6 @@ enum Stage {
     Stopping,
     Ports,
     Vcpus,
-    Map,
     Pages,
     Grants,
     Done,
@@ -101,14 +100,11 @@ fn step(
                 }
                 teardown.vcpus += 1;
             }
-            Some(Stage::Map)
-        }
-        Stage::Map => {
-            crate::mem::p2m::relinquish(cpu, dom).ok()?;
             teardown.frames = dom.pages.close();
             Some(Stage::Pages)
         }
         Stage::Pages => {
+            crate::mem::p2m::relinquish(cpu, dom).ok()?;
             relinquish(hv, cpu, dom, teardown).ok()?;
             // Translations of what others granted, before those are told that it is unused.
             cpu.flush(&hv.all_cpus(), Flush::All);

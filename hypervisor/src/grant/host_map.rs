@@ -57,9 +57,6 @@ impl Slot {
     }
 
     fn at(cx: &Cx, host_addr: u64, flags: u32) -> Result<Slot, Fail> {
-        if cx.dom.hvm.get().is_some() {
-            return Err(Errno::EINVAL.into());
-        }
         if flags & GNTMAP_contains_pte != 0 {
             Slot::of_entry(cx, host_addr)
         } else {

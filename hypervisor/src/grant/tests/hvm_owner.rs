@@ -13,36 +13,6 @@ fn own(dom: &Domain, world: &World, n: u64) -> Page {
     dom.page(world.hv.mem, Gfn(GFN + n)).unwrap()
 }
 
-fn memory_op<T: FromBytes + IntoBytes + Immutable>(
-    cx: &mut Cx,
-    cmd: u32,
-    arg: &mut T,
-) -> HyperResult {
-    testing::call(cx, arg, |cx, ptr| {
-        crate::mem::memory_op::call(cx, [cmd.into(), ptr])
-    })
-}
-
-fn add(cx: &mut Cx, space: u32, idx: u64, gpfn: u64) -> HyperResult {
-    let mut arg = AddToPhysmap {
-        domid: DOMID_SELF,
-        space,
-        idx,
-        gpfn,
-        ..Default::default()
-    };
-    memory_op(cx, XENMEM_add_to_physmap, &mut arg)
-}
-
-fn remove(cx: &mut Cx, gpfn: u64) -> HyperResult {
-    let mut arg = RemoveFromPhysmap {
-        domid: DOMID_SELF,
-        gpfn,
-        ..Default::default()
-    };
-    memory_op(cx, XENMEM_remove_from_physmap, &mut arg)
-}
-
 #[test]
 fn a_pv_domain_maps_what_the_guest_frame_is() {
     let world = World::new(1);
