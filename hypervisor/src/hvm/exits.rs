@@ -4,6 +4,7 @@ use super::emulator::Emulated;
 use super::{crash, hypercall, inject, mmio, start};
 use crate::cx::Cx;
 use machine::hvm::{HvmApi, HvmExit};
+use machine::nested::Kind;
 use machine::{CpuApi, Gfn};
 use x86_emulate::{Outcome, Result};
 
@@ -25,7 +26,9 @@ fn others(cx: &mut Cx, exit: HvmExit) {
     match exit {
         HvmExit::Cpuid => cpuid(cx),
         HvmExit::Msr { write } => msr(cx, write),
-        HvmExit::Nested { gpa, write, .. } => nested(cx, gpa, write),
+        HvmExit::Nested {
+            gpa, write, exec, ..
+        } => nested(cx, gpa, write, exec),
         HvmExit::Port {
             port,
             bytes,
@@ -45,10 +48,10 @@ fn others(cx: &mut Cx, exit: HvmExit) {
                 hvm.look = true;
             }
         }
-        HvmExit::Shutdown => crash(cx, "a triple fault"),
+        HvmExit::Shutdown => crash::triple_fault(cx),
         HvmExit::Invalid(code) => {
             crate::guest_log!(cx, Error, "exit {code:#x}");
-            crash(cx, "an exit that is not to be");
+            crash::crash(cx, "an exit that is not to be");
         }
         HvmExit::Nmi | HvmExit::Hypercall | HvmExit::Interrupt(_) => {}
     }
@@ -57,7 +60,7 @@ fn others(cx: &mut Cx, exit: HvmExit) {
 /// Injects an exception.
 fn raise(cx: &mut Cx, vector: u8, error: Option<u32>) {
     if !inject::exception(cx, vector, error) {
-        crash(cx, "a triple fault");
+        crash::triple_fault(cx);
     }
 }
 
@@ -154,16 +157,25 @@ fn finish(cx: &mut Cx, result: Result) {
         }
         Err(trap) => {
             if !inject::trap(cx, trap) {
-                crash(cx, "a triple fault");
+                crash::triple_fault(cx);
             }
         }
     }
 }
 
-/// An access to memory that is not there: a device of the control domain's that is not mapped
-/// yet, the local APIC, or nothing at all.
-fn nested(cx: &mut Cx, gpa: u64, write: bool) {
+/// An access that the physical map did not allow: to another domain's page in a way that was not
+/// granted (#GP, as on Xen), to a device of the control domain's that is not mapped yet, to the
+/// local APIC, or to nothing at all.
+fn nested(cx: &mut Cx, gpa: u64, write: bool, exec: bool) {
     let gfn = Gfn(gpa >> 12);
+    let found = cx.dom.hvm.get().and_then(|hvm| hvm.nested.lookup(gfn));
+    if let Some(found) = found {
+        // Where it may be done, another vCPU has put something there meanwhile: once more.
+        if write && !found.writable || exec && found.kind != Kind::Ram {
+            raise(cx, 13, Some(0));
+        }
+        return;
+    }
     if !mmio::is_apic(cx, gpa) && crate::mem::p2m::map_device(cx, gfn) {
         return;
     }

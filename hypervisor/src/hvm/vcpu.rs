@@ -1,5 +1,6 @@
 //! A hardware-virtualised vCPU's state, which belongs to the CPU that runs it.
 
+use super::mtrr::Mtrr;
 use super::vlapic::Vlapic;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -12,6 +13,8 @@ pub struct HvmVcpu {
     pub state: HvmState,
     /// Its local APIC.
     pub lapic: Vlapic,
+    /// Its memory types.
+    pub mtrr: Mtrr,
     /// The APIC may have something for the vCPU.
     pub look: bool,
     /// Its NMI handler runs.
@@ -26,6 +29,7 @@ impl HvmVcpu {
         Some(Box::new(HvmVcpu {
             state,
             lapic: Vlapic::new(super::mmio::apic_id(id), id == 0),
+            mtrr: Mtrr::default(),
             look: false,
             in_nmi: false,
         }))

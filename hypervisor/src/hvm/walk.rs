@@ -52,7 +52,10 @@ fn entry(nested: &Nested, at: u64, wide: bool, mark: impl Fn(u64) -> u64) -> Opt
     let marked = mark(e);
     if marked != e {
         // To write to it the frame is held. Whoever changes the entry meanwhile wins.
-        let (page, _) = nested.page(Gfn(at >> 12))?;
+        let (page, writable) = nested.page(Gfn(at >> 12))?;
+        if !writable {
+            return Some(e);
+        }
         let slot = page.u64_at((at & 0xff8) as usize)?;
         let new = word & !(mask << shift) | (marked & mask) << shift;
         let _ = slot.compare_exchange(word, new, Ordering::AcqRel, Ordering::Relaxed);

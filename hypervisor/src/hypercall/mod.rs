@@ -90,7 +90,7 @@ hypercalls! {
     15 set_timer_op                  1 yes yes crate::time::set_timer_op;
     17 xen_version                   2 yes yes version::call;
     18 console_io                    3 yes yes crate::console::console_io;
-    20 grant_table_op                3 yes no  crate::grant::call;
+    20 grant_table_op                3 yes yes crate::grant::call;
     21 vm_assist                     2 yes no  crate::pv::traps::vm_assist;
     22 update_va_mapping_otherdomain 4 yes no  crate::mem::update_va::other_domain;
     23 iret                          0 yes no  crate::pv::iret::call;
@@ -102,7 +102,7 @@ hypercalls! {
     30 callback_op                   2 yes no  crate::pv::traps::callback_op;
     32 event_channel_op              2 yes yes crate::event::call;
     33 physdev_op                    2 yes no  crate::irq::physdev_op;
-    34 hvm_op                        2 no  yes crate::hvm::op::call;
+    34 hvm_op                        2 yes yes crate::hvm::op::call;
     35 sysctl                        1 yes no  crate::control::sysctl::call;
     36 domctl                        1 yes no  crate::control::domctl::call;
     40 xenpmu_op                     2 yes no  crate::platform::no_performance_counters;

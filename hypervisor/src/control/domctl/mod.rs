@@ -7,6 +7,9 @@
 mod context;
 mod create;
 mod extended;
+mod hvm;
+#[cfg(test)]
+mod hvm_tests;
 mod life;
 #[cfg(test)]
 mod life_tests;
@@ -138,8 +141,13 @@ commands! {
     63 getvcpuextstate        extended::get_xstate;
     72 get_vcpu_msrs          extended::get_msrs;
     73 set_vcpu_msrs          extended::set_msrs;
-    85 get_paging_mempool_size unsupported::paging_mempool;
-    86 set_paging_mempool_size unsupported::paging_mempool;
+
+    // Hardware-virtualised domains.
+    33 gethvmcontext           hvm::context;
+    34 sethvmcontext           hvm::set_context;
+    55 gethvmcontext_partial   hvm::context_part;
+    85 get_paging_mempool_size hvm::pool_size;
+    86 set_paging_mempool_size hvm::set_pool_size;
 
     // Devices.
     19 irq_permission         permission::irq;

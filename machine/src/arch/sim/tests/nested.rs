@@ -2,7 +2,7 @@
 
 use super::build::heap;
 use crate::arch::sim::SimMachine;
-use crate::frame::Page;
+use crate::frame::{Page, PageType, TypeGet};
 use crate::heap::Heap;
 use crate::nested::{Kind, Leaf, Nested, NestedError};
 use crate::{Gfn, Mfn};
@@ -107,20 +107,52 @@ fn a_large_page_splits_around_what_changes() {
 }
 
 #[test]
-fn leaves_are_taken_out_one_by_one() {
+fn leaves_are_taken_out_in_pieces() {
     let mut w = World::new(2048);
     let first = w.run(512).unwrap();
     let one = page(&mut w.heap);
     let held = one.another();
     w.set(3 << 20, Leaf::Ram(one)).unwrap();
     w.set(7, Leaf::Mmio(Mfn(0xfee00))).unwrap();
-    let mut guard = w.nested.as_ref().unwrap().lock();
-    assert_eq!(guard.remove_leaf(Gfn(0)), Some(Gfn(8)));
-    assert_eq!(guard.remove_leaf(Gfn(600)), Some(Gfn(1024)));
-    assert_eq!(guard.remove_leaf(Gfn(0)), Some(Gfn((3 << 20) + 1)));
-    assert_eq!(guard.remove_leaf(Gfn(0)), None);
+    let mut rounds = 1;
+    while w.nested().lock().strip() {
+        rounds += 1;
+    }
+    assert!((3..100).contains(&rounds), "{rounds}");
+    assert!(w.nested().lookup(Gfn(3 << 20)).is_none() && w.nested().lookup(Gfn(7)).is_none());
     assert_eq!(held.info().count(), 1);
     assert_eq!(held.mem().frame(first).unwrap().count(), 0);
+}
+
+#[test]
+fn other_domains_frames_are_held_with_their_type_where_that_matters() {
+    let mut w = World::new(64);
+    let frame = page(&mut w.heap);
+    let typed = |frame: &Page| frame.info().page_type().1;
+    let grant = |frame: &Page, writable| Leaf::Grant {
+        page: frame.another(),
+        writable,
+    };
+    assert!(w.set(5, grant(&frame, true)).unwrap().is_none());
+    let found = w.nested().lookup(Gfn(5)).unwrap();
+    assert_eq!((found.kind, found.writable), (Kind::Grant, true));
+    assert!(w.nested().own_page(Gfn(5)).is_none());
+    drop(w.set(5, grant(&frame, false)).unwrap().unwrap());
+    assert!(!w.nested().page(Gfn(5)).unwrap().1);
+    assert_eq!((frame.info().count(), typed(&frame)), (2, 0));
+    for writable in [false, true] {
+        if writable {
+            assert_eq!(frame.get_type(PageType::Writable), TypeGet::Ready);
+        }
+        let leaf = Leaf::Foreign {
+            page: frame.another(),
+            writable,
+        };
+        w.set(6 + u64::from(writable), leaf).unwrap();
+    }
+    assert_eq!((frame.info().count(), typed(&frame)), (4, 1));
+    while w.nested().lock().strip() {}
+    assert_eq!((frame.info().count(), typed(&frame)), (1, 0));
 }
 
 #[test]
