@@ -41,7 +41,9 @@ fn serve(cx: &mut Cx, [list, count]: [u64; 2]) -> HyperResult {
         let at = list.add(i);
         let entry: MulticallEntry = cx.copy_in(at)?;
         cx.set_args(entry.args);
-        let result = if entry.op == MULTICALL as u64 || entry.op == IRET as u64 {
+        let result = if entry.op == IRET as u64 && cx.dom.hvm.get().is_some() {
+            Err(Fail::Errno(Errno::ENOSYS))
+        } else if entry.op == MULTICALL as u64 || entry.op == IRET as u64 {
             Err(Fail::Errno(Errno::EINVAL))
         } else {
             dispatch(cx, entry.op)

@@ -92,8 +92,12 @@ pub fn which() -> Outcome {
     let mut there = 0u64;
     // Arguments that nothing comes of. Number 29 with them yields.
     for nr in 0..50u32 {
+        // The page has no stub for it.
+        if nr == nr::IRET {
+            continue;
+        }
         let absent = call(nr, [0xffff, BAD, BAD, BAD, 0]);
-        if nr != nr::IRET && absent != Err(xen_abi::Errno::ENOSYS as i64) {
+        if absent != Err(xen_abi::Errno::ENOSYS as i64) {
             there |= 1 << nr;
         }
     }
@@ -132,7 +136,8 @@ pub fn multicall() -> Outcome {
     same!(list[2].result as i64, Errno::ENOSYS.neg());
     same!(list[5].result as i64, Errno::ENOSYS.neg());
     same!(list[6].result as i64, Errno::EFAULT.neg());
-    same!((list[3].result as i64, list[4].result as i64), (0, 0));
+    same!(list[3].result as i64, Errno::EINVAL.neg());
+    same!(list[4].result as i64, Errno::ENOSYS.neg());
     refused!(call(nr::MULTICALL, [BAD, 1, 0, 0, 0]), EFAULT);
     Ok(())
 }
@@ -184,12 +189,11 @@ pub fn physdev() -> Outcome {
     Ok(())
 }
 
+/// Without tables of its own to look after. (Pins of its own frames are `EPERM` here and, for
+/// frames that are mapped, `EBUSY` on Xen.)
 pub fn mmuext() -> Outcome {
     use xen_abi::mmu::*;
     for cmd in [
-        MMUEXT_PIN_L1_TABLE,
-        MMUEXT_PIN_L4_TABLE,
-        MMUEXT_UNPIN_TABLE,
         MMUEXT_NEW_BASEPTR,
         MMUEXT_TLB_FLUSH_LOCAL,
         MMUEXT_INVLPG_ALL,

@@ -6,6 +6,7 @@ use guest_rt::{check, hypercall, mem, ok, refused, same, traps};
 use xen_abi::grant_table::*;
 use xen_abi::memory::physmap::*;
 use xen_abi::memory::reservation::*;
+use xen_abi::version::XENVER_extraversion;
 use xen_abi::xen::DOMID_SELF;
 
 /// Frames of RAM that nobody uses: the table, then others.
@@ -80,12 +81,30 @@ fn unmap(handle: u32, at: u64) -> i16 {
     }
 }
 
+/// Whether a frame of one's own can be mapped by its grant: on Xen 4.20 it then leaves its place in
+/// the physical map, and the domain is crashed when it is mapped once more. There such mappings
+/// are for others' frames, which a domain alone does not have.
+fn maps_own() -> bool {
+    let text = mem::alloc();
+    let args = [XENVER_extraversion.into(), text.va(), 0, 0, 0];
+    let done = hypercall::call(xen_abi::hypercall::XEN_VERSION, args);
+    let word = |i| text.get(i).to_le_bytes();
+    let mut bytes = [0; 16];
+    let (first, second) = bytes.split_at_mut(8);
+    first.copy_from_slice(&word(0));
+    second.copy_from_slice(&word(1));
+    done.is_ok() && bytes.windows(6).any(|part| part == b"xenios")
+}
+
 /// Two holes to map at, and a frame to grant.
 const HOLE: u64 = SPARE + 16;
 const FRAME: u64 = SPARE + 32;
 
 pub fn map_own() -> Outcome {
     ok!(give_back(HOLE));
+    if !maps_own() {
+        return Ok(());
+    }
     mem::write_uncaught(va(FRAME), 0x1234);
     grant(8, GTF_permit_access, FRAME);
     let handle = ok!(map(8, GNTMAP_host_map, va(HOLE)));
@@ -104,6 +123,9 @@ pub fn map_own() -> Outcome {
 }
 
 pub fn read_only() -> Outcome {
+    if !maps_own() {
+        return Ok(());
+    }
     grant(9, GTF_permit_access | GTF_readonly, FRAME);
     same!(map(9, GNTMAP_host_map, va(HOLE)), Err(GNTST_general_error));
     let handle = ok!(map(9, GNTMAP_host_map | GNTMAP_readonly, va(HOLE)));
@@ -133,6 +155,9 @@ pub fn refused() -> Outcome {
     );
     grant(10, GTF_permit_access, 1 << 30);
     same!(map(10, GNTMAP_host_map, va(HOLE)), Err(GNTST_bad_page));
+    if !maps_own() {
+        return Ok(());
+    }
     let handle = ok!(map(8, GNTMAP_host_map, va(HOLE)));
     same!(unmap(handle, va(HOLE + 1)), GNTST_general_error);
     same!(unmap(handle, va(FRAME)), GNTST_general_error);
@@ -198,11 +223,14 @@ pub fn status_frames() -> Outcome {
     let entry = va(TABLE) + 8 * 16;
     mem::write_uncaught(entry + 8, FRAME);
     mem::write_uncaught(entry, GTF_permit_access.into());
-    let handle = ok!(map(8, GNTMAP_host_map, va(HOLE)));
     let marks = || mem::read_uncaught(va(TABLE + 2) + 16) as u16;
-    same!(marks(), GTF_reading | GTF_writing);
-    same!(unmap(handle, va(HOLE)), GNTST_okay);
     same!(marks(), 0);
+    if maps_own() {
+        let handle = ok!(map(8, GNTMAP_host_map, va(HOLE)));
+        same!(marks(), GTF_reading | GTF_writing);
+        same!(unmap(handle, va(HOLE)), GNTST_okay);
+        same!(marks(), 0);
+    }
     mem::write_uncaught(entry, 0);
     ok!(remove(TABLE + 2));
     same!(

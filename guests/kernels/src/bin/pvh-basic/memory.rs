@@ -129,11 +129,11 @@ pub fn moves() -> Outcome {
     mem::write_uncaught((MOVES + 1) << 12, 22);
     ok!(add(XENMAPSPACE_gmfn, MOVES, MOVES + 1));
     same!((word(MOVES), word(MOVES + 1)), (u64::MAX, 11));
-    refused!(add(XENMAPSPACE_gmfn, MOVES, MOVES + 2), EINVAL);
+    refused!(add(XENMAPSPACE_gmfn, MOVES, MOVES + 2), EACCES);
     ok!(add(XENMAPSPACE_gmfn, MOVES + 1, MOVES));
     same!((word(MOVES), word(MOVES + 1)), (11, u64::MAX));
     all_refused! {
-        add(XENMAPSPACE_gmfn, 1 << 30, MOVES) => EINVAL;
+        add(XENMAPSPACE_gmfn, 1 << 30, MOVES) => EACCES;
         add(XENMAPSPACE_dev_mmio, 0, MOVES) => EINVAL;
         add(XENMAPSPACE_gmfn_foreign, MOVES, MOVES) => ENOSYS;
     }
@@ -180,7 +180,7 @@ pub fn batch() -> Outcome {
         ok!(hypercall::memory(XENMEM_add_to_physmap_batch, &mut wish)),
         0
     );
-    same!(errs, [0, xen_abi::Errno::EINVAL.neg() as i32]);
+    same!(errs, [0, xen_abi::Errno::EACCES.neg() as i32]);
     same!((word(at), word(at + 1)), (u64::MAX, 5));
     wish.space = XENMAPSPACE_gmfn_range as u16;
     refused!(
