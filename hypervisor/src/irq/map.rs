@@ -25,6 +25,9 @@ pub fn map_pirq(cx: &mut Cx, arg: u64) -> HyperResult {
     if !cx.dom.privileged {
         return Err(Errno::EPERM.into());
     }
+    if dom.hvm.get().is_some() {
+        return Err(Errno::EOPNOTSUPP.into());
+    }
     let pirq = match arg.r#type {
         MAP_PIRQ_TYPE_GSI => map_gsi(cx, &dom, arg.index, arg.pirq)?,
         MAP_PIRQ_TYPE_MSI | MAP_PIRQ_TYPE_MSI_SEG => map_msi(cx, &dom, &arg)?,
@@ -170,6 +173,9 @@ pub fn unmap_pirq(cx: &mut Cx, arg: u64) -> HyperResult {
     let dom = cx.resolve(arg.domid)?;
     if !cx.dom.privileged {
         return Err(Errno::EPERM.into());
+    }
+    if dom.hvm.get().is_some() {
+        return Err(Errno::EOPNOTSUPP.into());
     }
     let pirq = u32::try_from(arg.pirq).map_err(|_| Errno::EINVAL)?;
     if unmap(cx.hv, cx.cpu, &dom, pirq) {
