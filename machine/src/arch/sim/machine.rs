@@ -3,10 +3,9 @@
 use super::cpu::Cpu;
 use super::guest::{GuestCpu, GuestOp};
 use super::mem::{MemArch, NEVER, Shared, lock, set_current};
-use super::sched::Baton;
-use super::std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use super::std::panic::resume_unwind;
 use super::std::sync::{Arc, Mutex};
-use super::std::{eprintln, thread};
+use super::std::eprintln;
 use super::tlb::TlbCounts;
 use crate::addr::PAGE_SIZE;
 use crate::frame::Mem;
@@ -212,27 +211,7 @@ impl SimMachine {
 
     /// As [`SimMachine::run`], with a function for each CPU, from 0.
     pub fn run_each(&self, seed: u64, mains: Vec<CpuMain<'_>>) {
-        let baton = Baton::new(seed, mains.len());
-        let failure = Mutex::new(None);
-        thread::scope(|scope| {
-            for (id, main) in mains.into_iter().enumerate() {
-                let (baton, failure, machine) = (&baton, &failure, *self);
-                scope.spawn(move || {
-                    let id = id as u32;
-                    let result = catch_unwind(AssertUnwindSafe(|| {
-                        baton.join(machine.0, id);
-                        main(machine.cpu(id));
-                        baton.halt(machine.0, id);
-                    }));
-                    let failed = result.is_err();
-                    if let Err(cause) = result {
-                        lock(failure).get_or_insert(cause);
-                    }
-                    baton.leave(id, failed);
-                });
-            }
-        });
-        if let Some(cause) = failure.into_inner().unwrap_or_else(|e| e.into_inner()) {
+        if let Err(cause) = super::sched::run(self.0, seed, mains) {
             eprintln!("simulated machine: failed with seed {seed}");
             resume_unwind(cause);
         }

@@ -7,7 +7,7 @@
 //!
 //! - *stepping*: the test takes [`SimMachine::cpu`]s and calls them in the order it likes; a
 //!   flush of another CPU's TLB is carried out at once;
-//! - *seeded*: [`SimMachine::run`] gives each CPU a thread of which one runs at a time; at each
+//! - *seeded*: [`SimMachine::run`] gives each CPU a coroutine of which one runs at a time; at each
 //!   scheduling point (see [`sched`]) a generator picks the next, so a seed is an interleaving
 //!   and the same seed is the same one. Flush requests are then answered as on metal.
 //!
