@@ -126,7 +126,7 @@ impl Baton {
     fn halt(&self, machine: &'static Shared, cpu: u32) {
         let per = &machine.cpus[cpu as usize];
         // Nobody is there to take its timer.
-        per.deadline.store(NEVER, Ordering::Relaxed);
+        let deadline = per.deadline.swap(NEVER, Ordering::Relaxed);
         per.idle.store(true, Ordering::Release);
         self.state.borrow_mut().returned += 1;
         while {
@@ -136,6 +136,8 @@ impl Baton {
             relax();
         }
         per.idle.store(false, Ordering::Release);
+        // It may go on in another run.
+        per.deadline.fetch_min(deadline, Ordering::Relaxed);
     }
 
     /// Ends a CPU's part; `failed` makes the others end, too.
