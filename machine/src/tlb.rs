@@ -130,6 +130,20 @@ impl TlbState {
     }
 }
 
+#[cfg(not(target_os = "none"))]
+impl TlbState {
+    /// As new.
+    pub(crate) fn reset(&self) {
+        self.clock.store(1, Ordering::Relaxed);
+        for last in &self.last {
+            last.store(0, Ordering::Relaxed);
+        }
+        self.busy.store(false, Ordering::Relaxed);
+        self.targets.store(&CpuMask::EMPTY);
+        self.what.store(0, Ordering::Relaxed);
+    }
+}
+
 impl Default for TlbState {
     fn default() -> Self {
         TlbState::new()

@@ -19,6 +19,7 @@ mod qemu;
 mod run;
 mod scenarios;
 mod setup;
+mod sim;
 mod soak;
 mod steps;
 mod survey;
@@ -57,6 +58,13 @@ enum Cmd {
     Test(test::Args),
     /// Boot dom0 again and again
     Soak(soak::Args),
+    /// Run the hypervisor under simulation: guests as scripts, by seeds (`cargo xtask sim --help`)
+    #[command(disable_help_flag = true)]
+    Sim {
+        /// What the simulation is told
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
     /// Measure operations in instructions, beside the real Xen and no hypervisor
     Bench(bench::Args),
     /// Compare what Linux says as dom0 on Xenios and on the real Xen
@@ -98,6 +106,7 @@ fn act(command: Cmd) -> Result<()> {
         Cmd::Run(args) => run::run(&args),
         Cmd::Test(args) => test::test(&args),
         Cmd::Soak(args) => soak::soak(&args),
+        Cmd::Sim { args } => sim::run(&args),
         Cmd::Bench(args) => bench::bench(&args),
         Cmd::Compare => compare::compare(),
         Cmd::Iso { xen } => {

@@ -21,6 +21,8 @@ pub enum Kind {
     Lint,
     /// Host tests.
     Tests,
+    /// A short simulation.
+    Simulation,
     /// The bare-metal image.
     Image,
     /// The guest kernels.
@@ -71,6 +73,7 @@ pub const STEPS: &[Step] = &[
     step("host-house-rules", true, Kind::House),
     step("host-clippy", true, Kind::Lint),
     step("host-tests", true, Kind::Tests),
+    step("host-sim", true, Kind::Simulation),
     step("build-image", true, Kind::Image),
     step("build-guests", true, Kind::Guests),
     step(

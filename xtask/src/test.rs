@@ -10,7 +10,7 @@ use crate::scenarios::{Choice, Group, Results};
 use crate::setup::{self, Need};
 use crate::steps::{Kind, STEPS, Step};
 use crate::survey;
-use crate::{build, guest, hosted, paths};
+use crate::{build, guest, hosted, paths, sim};
 
 /// What `test` takes.
 #[derive(clap::Args, Clone)]
@@ -136,6 +136,7 @@ impl Session {
             Kind::House => hosted::house(),
             Kind::Lint => hosted::lint(),
             Kind::Tests => hosted::tests(),
+            Kind::Simulation => sim::short(),
             Kind::Image => build::image(false).map(|_| String::new()),
             Kind::Guests => build::guests().map(|names| names.join(", ")),
             Kind::Guest(name, trial) => {

@@ -71,6 +71,15 @@ impl Domain {
     }
 }
 
+impl Domain {
+    /// Calls `each` with the tables whose end was interrupted by the domain's own.
+    pub fn each_left_table(&self, each: impl FnMut(&Page)) {
+        if let Some(teardown) = self.teardown.try_lock() {
+            teardown.old.iter().for_each(each);
+        }
+    }
+}
+
 /// One stage, or a part of it: the stage that follows once it is complete.
 fn step(
     hv: &Hypervisor,

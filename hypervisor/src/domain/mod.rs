@@ -18,7 +18,7 @@ pub use list::DomainList;
 pub use pages::DomainPages;
 pub use vcpu::{Callback, GuestArea, PvTraps, Vcpu, VcpuState};
 
-use crate::event::EventState;
+use crate::event::{EventState, WritablePage};
 use crate::fail::Fail;
 use crate::grant::GrantState;
 use crate::hv::domain_lock;
@@ -27,7 +27,7 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use machine::{AtomicCpuMask, Lock, Page, PageType, TypeGet};
+use machine::{AtomicCpuMask, Lock, Page};
 use spin::Once;
 use xen_abi::arch_x86::ArchDomainconfig;
 use xen_abi::shared_info::{VCPU_INFO_SIZE, VCPU_INFO_UPCALL_MASK};
@@ -49,7 +49,7 @@ pub struct Domain {
     /// Its vCPUs, by number; filled as they are made.
     pub vcpus: Box<[Once<Arc<Vcpu>>]>,
     /// The page that it shares with the hypervisor.
-    pub shared_info: Page,
+    pub shared_info: WritablePage,
     /// Its memory.
     pub pages: DomainPages,
     /// CPUs whose TLB may hold translations of this domain.
@@ -120,11 +120,7 @@ impl Domain {
             .map_err(|_| Errno::ENOMEM)?;
         vcpus.resize_with(max_vcpus as usize, Once::new);
         // The hypervisor writes to it: it can be nothing but writable memory, for good.
-        match shared_info.get_type(PageType::Writable) {
-            TypeGet::Ready => {}
-            TypeGet::ReadyFlush => shared_info.type_validated(),
-            _ => return Err(Errno::EINVAL),
-        }
+        let shared_info = WritablePage::hold(shared_info).ok_or(Errno::EINVAL)?;
         // Events are masked until each vCPU's kernel is ready for them.
         for vcpu in 0..xen_abi::xen::XEN_LEGACY_MAX_VCPUS as usize {
             let at = vcpu * VCPU_INFO_SIZE + VCPU_INFO_UPCALL_MASK;

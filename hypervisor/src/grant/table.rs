@@ -187,6 +187,11 @@ impl Table {
         self.all_active().any(Active::in_use)
     }
 
+    /// All its pages.
+    pub fn pages(&self) -> impl Iterator<Item = &Page> {
+        self.shared.iter().chain(&self.status).map(|page| &**page)
+    }
+
     /// Page `index` of entries.
     pub fn frame(&self, index: u32) -> Option<&Page> {
         self.shared.get(index as usize).map(|page| &**page)

@@ -128,6 +128,13 @@ impl PageInfo {
         (PageType::from_bits(word), (word & COUNT) as u32)
     }
 
+    /// How many of a table's first entries hold what they name, while its validation or the end
+    /// of it is interrupted; and whether that is its end.
+    pub fn partly(&self) -> Option<(u32, bool)> {
+        let word = self.typ.load(Ordering::Acquire);
+        (word & PARTIAL != 0).then(|| (self.stamp.load(Ordering::Relaxed), word & LEAVING != 0))
+    }
+
     /// Whether the frame is a validated table of type `t` just now. A table that nobody relies on
     /// is not validated any more.
     #[inline(always)]
@@ -251,7 +258,10 @@ impl Page {
         let info = self.info();
         let mut old = info.typ.load(Ordering::Relaxed);
         loop {
-            debug_assert!(old & COUNT != 0, "type count below zero");
+            debug_assert!(
+                old & COUNT != 0 || crate::arch::imp::unwinding(),
+                "type count below zero"
+            );
             let mut result = TypePut::Done;
             let new = if old & COUNT == 1 {
                 let table = PageType::from_bits(old).level() != 0;

@@ -216,8 +216,10 @@ fn check_stale(machine: &'static Shared, va: u64, entry: &Entry) {
         return;
     }
     let mfn = entry.mfn;
+    // Nobody's: disowned, or fresh from the heap and not handed to anybody yet.
+    let owner = info.owner();
     assert!(
-        info.owner() == entry.owner,
+        owner == entry.owner || owner == NO_OWNER,
         "stale translation of {va:#x}: frame {mfn:#x} now belongs to another (missing flush)"
     );
     let (t, n) = info.page_type();
