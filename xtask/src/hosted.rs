@@ -100,6 +100,7 @@ pub fn house() -> Result<String> {
         "hypervisor",
         "image",
         "guests",
+        "tests/differential",
         "xtask",
     ] {
         sources(&root.join(dir), &mut files)?;

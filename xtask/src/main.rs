@@ -5,6 +5,7 @@ mod bench;
 mod boots;
 mod build;
 mod compare;
+mod differential;
 mod dom0;
 mod emulator;
 mod guest;
@@ -61,6 +62,8 @@ enum Cmd {
     Bench(bench::Args),
     /// Compare what Linux says as dom0 on Xenios and on the real Xen
     Compare,
+    /// Compare the instruction emulator with this machine's processor
+    Differential(differential::Args),
     /// Make a CD (target/xtask/xenios.iso) that GRUB boots, from a BIOS or UEFI
     Iso {
         /// With the real Xen 4.20
@@ -100,6 +103,7 @@ fn act(command: Cmd) -> Result<()> {
         Cmd::Soak(args) => soak::soak(&args),
         Cmd::Bench(args) => bench::bench(&args),
         Cmd::Compare => compare::compare(),
+        Cmd::Differential(args) => differential::run(&args),
         Cmd::Iso { xen } => {
             println!("{}", run::iso(xen)?.display());
             Ok(())
