@@ -34,7 +34,7 @@ pub mod sched;
 mod simtest;
 pub mod speculation;
 pub mod start;
-#[cfg(test)]
+#[cfg(any(test, feature = "sim"))]
 pub mod testing;
 pub mod time;
 pub mod xsm;

@@ -101,6 +101,8 @@ pub fn house() -> Result<String> {
         "image",
         "guests",
         "tests/differential",
+        "tests/fuzz",
+        "fuzz/fuzz_targets",
         "xtask",
     ] {
         sources(&root.join(dir), &mut files)?;
