@@ -11,7 +11,6 @@ use crate::domain::{Domain, DomainList, Vcpu};
 use crate::fail::HyperResult;
 use crate::guest::GuestPtr;
 use crate::hv::Hypervisor;
-use crate::hvm::{HvmDomain, HvmVcpu};
 use crate::irq::Irqs;
 use crate::locks;
 use crate::sched::Scheduler;
@@ -22,9 +21,8 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
 use machine::arch::sim::SimMachine;
-use machine::frame::NO_OWNER;
 use machine::heap::Heap;
-use machine::nested::Nested;
+use machine::hvm::HvmCpu;
 use machine::{CpuApi, Lock, Mfn, PAGE_SIZE, Page, PageType, TypeGet};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
@@ -79,12 +77,14 @@ impl World {
             more_dead: Default::default(),
             claims: crate::mem::Claims::default(),
             cpus: cpus as u32,
+            linear_tables: true,
             xsm,
-            policies: crate::cpu_policy::Policies::new(&machine.cpu(0), false),
+            policies: crate::cpu_policy::Policies::new(&machine.cpu(0), true),
             command_line: String::new(),
             noreboot: true,
             cpuinfo: false,
             domains: DomainList::default(),
+            changes: crate::domain::Changes::new().unwrap(),
             virq_handlers: crate::hv::domain_lock([0; _]),
             sched: Scheduler::new(cpus as u32).unwrap(),
             clocks: Clocks::new(cpus as u32, 0).unwrap(),
@@ -155,13 +155,12 @@ impl World {
     pub fn hvm_domain(&self, id: u16, privileged: bool, vcpus: u32) -> Arc<Domain> {
         let shared_info = self.page(id.into());
         let dom = Domain::new(id, privileged, vcpus, 1024, shared_info).unwrap();
-        let nested = Arc::new(Nested::new(self.page(NO_OWNER), locks::P2M));
+        crate::hvm::make(self.hv, &mut self.machine.cpu(0), &dom).unwrap();
         for n in 0..vcpus {
             let vcpu = Vcpu::new(&dom, n, n % self.hv.cpus).unwrap();
-            vcpu.state.lock().hvm = HvmVcpu::new(nested.clone(), n);
+            crate::hvm::make_vcpu(&dom, &vcpu).unwrap();
             dom.vcpus[n as usize].call_once(|| vcpu);
         }
-        dom.hvm.call_once(|| HvmDomain::new(nested));
         assert!(self.hv.domains.insert(dom.clone()));
         dom
     }
@@ -185,6 +184,45 @@ impl World {
         let result = f(&mut cx);
         cpu.unset_root();
         on.dom.dirty_cpus.clear(cpu.id());
+        result
+    }
+
+    /// The same with memory where a PV one has its data ([`DATA_VA`], by guest-physical address),
+    /// its vCPUs in flat code without paging.
+    pub fn hvm_guest(&self, id: u16, privileged: bool, vcpus: u32) -> Arc<Domain> {
+        let dom = self.hvm_domain(id, privileged, vcpus);
+        for vcpu in dom.all_vcpus() {
+            vcpu.state.lock().hvm.as_mut().unwrap().start_flat(0, 0);
+        }
+        let mut cpu = self.machine.cpu(0);
+        crate::mem::p2m::fill(self.hv, &mut cpu, &dom, DATA_VA >> 12, DATA_PAGES as u64).unwrap();
+        dom
+    }
+
+    /// As [`World::on`], for a hardware-virtualised domain.
+    pub fn on_hvm<R>(
+        &self,
+        dom: &Arc<Domain>,
+        vcpu: u32,
+        cpu: u32,
+        f: impl FnOnce(&mut Cx) -> R,
+    ) -> R {
+        let mut cpu = self.machine.cpu(cpu);
+        let vcpu = dom.vcpu(vcpu).unwrap();
+        let mut state = vcpu.state.try_lock().unwrap();
+        dom.dirty_cpus.set(cpu.id());
+        cpu.load_hvm(&mut state.hvm.as_mut().unwrap().state);
+        let mut cx = Cx {
+            cpu: &mut cpu,
+            hv: self.hv,
+            dom,
+            vcpu,
+            st: &mut state,
+            live: true,
+        };
+        let result = f(&mut cx);
+        cpu.save_hvm(&mut state.hvm.as_mut().unwrap().state);
+        dom.dirty_cpus.clear(cpu.id());
         result
     }
 

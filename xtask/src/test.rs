@@ -114,7 +114,7 @@ pub fn test(args: &Args) -> Result<()> {
 /// The scenarios that a step runs, if it runs any.
 fn group(step: &Step) -> Option<Group> {
     match step.kind {
-        Kind::Xl(group) | Kind::XlFull(group) => Some(group),
+        Kind::XlFull(group) => Some(group),
         _ => None,
     }
 }
@@ -154,7 +154,7 @@ impl Session {
                 let host = self.choice.host;
                 trial.go(step.name, host, self.dom0()?)
             }
-            Kind::Xl(group) | Kind::XlFull(group) => {
+            Kind::XlFull(group) => {
                 let at = self.groups.iter().position(|other| *other == group);
                 let groups = self.groups.split_off(at.unwrap_or(0));
                 self.dom0()?;

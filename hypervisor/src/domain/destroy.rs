@@ -2,7 +2,7 @@
 //!
 //! It is marked as dying first, so that nobody finds it by its id any more, and its vCPUs leave
 //! their CPUs. What it holds goes in an order in which nothing comes back: ports, interrupts,
-//! vCPUs with their tables, pages, uses of others' grants. Then it is dead: a record that waits
+//! vCPUs with their tables, pages with the physical map, uses of others' grants. Then it is dead: a record that waits
 //! for the memory that others still hold. Lock: the teardown's, which is only tried for, as the
 //! steps take all the others.
 //!
@@ -104,6 +104,7 @@ fn step(
             Some(Stage::Pages)
         }
         Stage::Pages => {
+            crate::mem::p2m::relinquish(cpu, dom).ok()?;
             relinquish(hv, cpu, dom, teardown).ok()?;
             // Translations of what others granted, before those are told that it is unused.
             cpu.flush(&hv.all_cpus(), Flush::All);
@@ -117,6 +118,7 @@ fn step(
             dom.shared_info.info().set_owner(NO_OWNER);
             let _ = crate::mem::alloc::claim(hv, dom, 0);
             hv.domains.add_zombie(dom);
+            hv.changes.note(dom.id);
             crate::event::notify_virq(hv, cpu, VIRQ_DOM_EXC);
             Some(Stage::Done)
         }
@@ -199,6 +201,7 @@ pub fn bury(hv: &Hypervisor, cpu: &Cpu) {
                 *handler = 0;
             }
         }
+        hv.changes.note(dom.id);
         drop(dom);
         crate::event::notify_virq(hv, cpu, VIRQ_DOM_EXC);
     }

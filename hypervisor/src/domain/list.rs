@@ -5,7 +5,7 @@ use crate::grant;
 use crate::locks;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
-use core::sync::atomic::{AtomicU16, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering};
 use machine::Lock;
 use xen_abi::DomId;
 
@@ -15,6 +15,8 @@ pub struct DomainList {
     /// The id that was given out last, changed under the list's lock: ids are not used again
     /// soon.
     last_id: AtomicU16,
+    /// Domains that were ever in the list.
+    made: AtomicU64,
     /// Dead domains in the list.
     zombies: AtomicU32,
 }
@@ -24,6 +26,7 @@ impl Default for DomainList {
         DomainList {
             list: Lock::new(locks::DOMAIN_LIST, BTreeMap::new()),
             last_id: AtomicU16::new(0),
+            made: AtomicU64::new(0),
             zombies: AtomicU32::new(0),
         }
     }
@@ -36,6 +39,8 @@ impl DomainList {
         if list.contains_key(&dom.id) {
             return false;
         }
+        let nr = self.made.fetch_add(1, Ordering::Relaxed) + 1;
+        dom.unique_id.store(nr, Ordering::Relaxed);
         list.insert(dom.id, dom);
         true
     }

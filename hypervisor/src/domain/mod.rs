@@ -1,5 +1,6 @@
 //! Domains and their vCPUs: who they are and what they own.
 
+mod changes;
 mod create;
 mod destroy;
 mod info;
@@ -9,6 +10,7 @@ mod lookup;
 mod pages;
 mod vcpu;
 
+pub use changes::{Changes, state};
 pub use create::{MAX_VCPUS, NewDomain, create, make_vcpus};
 pub use destroy::bury;
 pub use info::info;
@@ -38,6 +40,8 @@ pub type ShutdownCode = u32;
 pub struct Domain {
     /// Its id.
     pub id: DomId,
+    /// A number that no other domain of this boot has.
+    pub unique_id: AtomicU64,
     /// Whether it is the control domain (dom0).
     pub privileged: bool,
     /// Its UUID.
@@ -72,6 +76,8 @@ pub struct Domain {
     pub share: Arc<crate::sched::Share>,
     /// The pool of CPUs that it runs in; see [`crate::sched::Scheduler::pool`].
     pub cpupool: AtomicU32,
+    /// Whether its writes are asked for.
+    pub log_dirty: Lock<crate::control::LogDirty>,
     /// How many want it not to run.
     pub pause_count: AtomicU32,
     /// How many of those are the tools' own (`pausedomain`).
@@ -128,6 +134,7 @@ impl Domain {
         }
         Ok(Arc::new(Domain {
             id,
+            unique_id: AtomicU64::new(0),
             privileged,
             handle: domain_lock([0; 16]),
             vcpus: vcpus.into_boxed_slice(),
@@ -145,6 +152,7 @@ impl Domain {
             time_offset: AtomicU64::new(0),
             share: Arc::new(crate::sched::Share::default()),
             cpupool: AtomicU32::new(0),
+            log_dirty: domain_lock(Default::default()),
             pause_count: AtomicU32::new(0),
             controller_pauses: domain_lock(0),
             dying: AtomicBool::new(false),
@@ -180,6 +188,14 @@ impl Domain {
     /// Whether `vm_assist` type `bit` is on.
     pub fn assist(&self, bit: u32) -> bool {
         self.assists.load(Ordering::Relaxed) >> bit & 1 != 0
+    }
+
+    /// `EPERM` unless it is the control domain or runs the Xenstore.
+    pub fn require_xenstore(&self) -> Result<(), Fail> {
+        if self.xenstore.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        self.require_privilege()
     }
 
     /// `EPERM` unless it is the control domain.

@@ -30,7 +30,7 @@ pub use dump::dump;
 pub use page::WritablePage;
 pub use ports::{EventState, VcpuEvents};
 pub use send::{
-    notify_virq, port_pending, send, send_global_virq, send_pirq, send_virq, unmask,
+    handles, notify_virq, port_pending, send, send_global_virq, send_pirq, send_virq, unmask,
     vcpu_info_moved,
 };
 

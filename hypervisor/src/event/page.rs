@@ -23,6 +23,11 @@ impl WritablePage {
         gfn: u64,
     ) -> Result<WritablePage, Errno> {
         let page = dom.page(hv.mem, Gfn(gfn)).ok_or(Errno::EINVAL)?;
+        WritablePage::get_page(cpu, dom, page)
+    }
+
+    /// Takes a page of the domain's. Errors: `EINVAL` when it is not ordinary memory.
+    pub fn get_page(cpu: &mut Cpu, dom: &Domain, page: Page) -> Result<WritablePage, Errno> {
         // What the page was may still be in TLBs; stamped when it stopped being that.
         match page.get_type(PageType::Writable) {
             TypeGet::Ready => {}
@@ -49,6 +54,20 @@ impl WritablePage {
             }
             _ => None,
         }
+    }
+}
+
+impl WritablePage {
+    /// Takes up a page together with the reference to its type that
+    /// [`WritablePage::leave_type`] left behind.
+    pub fn from_typed(page: Page) -> WritablePage {
+        WritablePage(page)
+    }
+
+    /// Lets go of the page, but leaves the reference to its type to another holder of it.
+    pub fn leave_type(self) {
+        drop(Page::from_entry(self.0.mem(), self.0.mfn()));
+        core::mem::forget(self);
     }
 }
 

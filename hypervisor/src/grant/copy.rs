@@ -9,7 +9,7 @@ use crate::domain::Domain;
 use crate::event::WritablePage;
 use crate::fail::HyperResult;
 use alloc::sync::Arc;
-use machine::{Mfn, PAGE_SIZE, Page};
+use machine::{Gfn, PAGE_SIZE, Page};
 use xen_abi::DomId;
 use xen_abi::grant_table::*;
 use xen_abi::xen::DOMID_SELF;
@@ -83,11 +83,7 @@ fn side(cx: &mut Cx, ptr: &GnttabCopyPtr, by_grant: bool, readonly: bool) -> Res
         if ptr.domid != DOMID_SELF {
             return Err(GNTST_permission_denied);
         }
-        let page = cx
-            .hv
-            .mem
-            .get_page(Mfn(ptr.u), cx.dom.owner())
-            .ok_or(GNTST_bad_page)?;
+        let page = cx.dom.page(cx.hv.mem, Gfn(ptr.u)).ok_or(GNTST_bad_page)?;
         let own = if readonly {
             None
         } else {

@@ -8,7 +8,7 @@ use super::entry::{Granted, Use};
 use super::table::{Active, Table};
 use crate::domain::Domain;
 use crate::hv::Hypervisor;
-use machine::{Cpu, CpuApi, Mfn, Page, PageType, TypeGet};
+use machine::{Cpu, CpuApi, Gfn, Page, PageType, TypeGet};
 use xen_abi::DomId;
 use xen_abi::grant_table::*;
 
@@ -75,10 +75,7 @@ fn hold(
     if !active.in_use() {
         match granted {
             Granted::Frame { gfn, start, length } => {
-                let page = hv
-                    .mem
-                    .get_page(Mfn(gfn), owner.owner())
-                    .ok_or(GNTST_bad_page)?;
+                let page = owner.page(hv.mem, Gfn(gfn)).ok_or(GNTST_bad_page)?;
                 (active.page, active.start, active.length) = (Some(page), start, length);
             }
             // Looked at again after marking: it may have become one meanwhile.

@@ -40,16 +40,27 @@ fn setup_table(cx: &mut Cx, dom: DomId, frames: u32) -> Result<Vec<u64>, i16> {
     table
         .grow(cx.hv, cx.cpu, &dom, frames)
         .map_err(|_| GNTST_general_error)?;
-    list(frames, |i| table.frame(i))
+    list(&dom, frames, |i| table.frame(i))
 }
 
-/// Numbers of the first `n` of some frames.
-fn list<'a>(n: u32, frame: impl Fn(u32) -> Option<&'a Page>) -> Result<Vec<u64>, i16> {
+/// Numbers of the first `n` of some frames: where the domain has put them, if it has a physical
+/// map (all ones for nowhere), else the frames' own.
+fn list<'a>(
+    dom: &Domain,
+    n: u32,
+    frame: impl Fn(u32) -> Option<&'a Page>,
+) -> Result<Vec<u64>, i16> {
+    let mapped = dom.hvm.get().is_some();
     let mut list = Vec::new();
     list.try_reserve_exact(n as usize)
         .map_err(|_| GNTST_general_error)?;
     for i in 0..n {
-        list.push(frame(i).ok_or(GNTST_general_error)?.mfn().0);
+        let page = frame(i).ok_or(GNTST_general_error)?;
+        let mfn = page.mfn();
+        list.push(match mapped {
+            true => page.mem().m2p(mfn).unwrap_or(u64::MAX),
+            false => mfn.0,
+        });
     }
     Ok(list)
 }
@@ -72,7 +83,7 @@ pub fn status_frames_op(cx: &mut Cx, batch: Batch) -> HyperResult {
             if table.version != 2 || op.nr_frames > table.status_frames() {
                 return Err(GNTST_general_error);
             }
-            list(op.nr_frames, |i| table.status_frame(i))
+            list(&dom, op.nr_frames, |i| table.status_frame(i))
         });
         op.status = match frames {
             Ok(frames) => give_frames(cx, op.frame_list, &frames),

@@ -85,6 +85,7 @@ fn shared_page(hv: &Hypervisor, cpu: &mut Cpu, dom: &Domain) -> Result<WritableP
     cpu.flush_since(&hv.all_cpus(), stamp);
     let page = block.into_page(true).ok_or(Errno::ENOMEM)?;
     page.info().set_owner(dom.owner());
+    hv.mem.set_m2p(page.mfn(), u64::MAX);
     WritablePage::hold(page).ok_or(Errno::ENOMEM)
 }
 

@@ -89,6 +89,13 @@ impl DomainIrqs {
         self.inner.lock().memory.contains(mfn, mfn)
     }
 
+    /// Whether the domain may use any port or memory of a device: what it takes to have a say in
+    /// how memory is cached.
+    pub fn has_devices(&self) -> bool {
+        let inner = self.inner.lock();
+        inner.ports.iter().next().is_some() || inner.memory.iter().next().is_some()
+    }
+
     /// Whether the domain may use all ports from `first` to `last`.
     pub fn ports_allowed(&self, first: u16, last: u16) -> bool {
         let (first, last) = (first.into(), last.into());

@@ -2,6 +2,7 @@
 
 pub mod alloc;
 mod flush;
+mod linear;
 pub mod memory_op;
 pub mod mmu_update;
 pub mod mmuext;

@@ -36,6 +36,9 @@ pub const NX: u64 = 1 << 63;
 /// Machine address.
 pub const ADDR: u64 = 0x000f_ffff_ffff_f000;
 
+/// How memory is cached, at level 1.
+pub const CACHING: u64 = PWT | PCD | PAT_PSE;
+
 /// Bits that an entry of level 1 may have.
 const L1_ALLOWED: u64 =
     P | RW | US | PWT | PCD | A | D | PAT_PSE | G | AVAIL | AVAIL_HIGH | NX | ADDR;

@@ -5,5 +5,6 @@ extern crate std;
 
 mod bed;
 mod guest;
+mod linear;
 mod roots;
 mod tables;

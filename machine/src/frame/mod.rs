@@ -8,6 +8,7 @@
 //!
 //! No lock: both words change by compare-and-swap.
 
+mod linear;
 mod list;
 mod page;
 mod types;

@@ -28,7 +28,7 @@ pub enum PageType {
 }
 
 impl PageType {
-    fn from_bits(bits: u64) -> PageType {
+    pub(super) fn from_bits(bits: u64) -> PageType {
         match bits >> TYPE_SHIFT {
             1 => PageType::L1,
             2 => PageType::L2,
@@ -65,7 +65,7 @@ impl PageType {
 const TYPE_SHIFT: u32 = 60;
 const TYPE_MASK: u64 = 0xf << TYPE_SHIFT;
 const PINNED: u64 = 1 << 59;
-const VALIDATED: u64 = 1 << 58;
+pub(super) const VALIDATED: u64 = 1 << 58;
 /// First bit of the type, the pin and the mark of validity.
 const UPPER: u32 = 58;
 const PARTIAL: u64 = 1 << 57;
@@ -76,7 +76,7 @@ pub(crate) const VALIDATED_L4: u64 =
     (PageType::L4 as u64) << (TYPE_SHIFT - UPPER) | VALIDATED >> UPPER;
 /// With PARTIAL: what is left is being put, and whoever left it so finishes it.
 const LEAVING: u64 = 1 << 55;
-const COUNT: u64 = (1 << 32) - 1;
+pub(super) const COUNT: u64 = (1 << 32) - 1;
 
 /// Outcome of asking for a type reference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

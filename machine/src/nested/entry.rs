@@ -26,12 +26,16 @@ pub enum Kind {
     Ram = 0,
     /// A device's memory, of which nobody keeps count.
     Mmio = 1,
+    /// Another domain's frame by its grant, which is counted apart.
+    Grant = 2,
+    /// Another domain's frame, by the right of who runs that domain.
+    Foreign = 3,
 }
 
 impl Kind {
     /// Whether the entry holds references to the frames that it names.
     pub fn is_counted(self) -> bool {
-        self == Kind::Ram
+        self != Kind::Mmio
     }
 }
 
@@ -58,7 +62,11 @@ impl Entry {
             bits |= PS;
         }
         if kind == Kind::Mmio {
-            bits |= PCD | NX;
+            bits |= PCD;
+        }
+        // Code runs from a guest's own memory.
+        if kind != Kind::Ram {
+            bits |= NX;
         }
         Entry(bits)
     }
@@ -92,8 +100,16 @@ impl Entry {
     pub fn kind(self) -> Kind {
         match self.0 >> KIND_SHIFT & 7 {
             0 => Kind::Ram,
+            2 => Kind::Grant,
+            3 => Kind::Foreign,
             _ => Kind::Mmio,
         }
+    }
+
+    /// Whether the entry holds a type reference, too, which keeps the frame writable memory: no
+    /// grant does that for it.
+    pub fn is_typed(self) -> bool {
+        self.kind() == Kind::Foreign && self.is_writable()
     }
 
     /// Part `index` of this leaf of `level`, as a leaf of the level below.

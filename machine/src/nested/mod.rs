@@ -10,9 +10,11 @@
 //! last reference went is stamped, and nobody gets it before they have ([`crate::tlb`]).
 
 mod entry;
+mod reader;
 mod walk;
 
 pub use entry::{Entry, Kind};
+pub use reader::Reader;
 pub use walk::Found;
 
 use crate::addr::{Gfn, Mfn};
@@ -25,6 +27,11 @@ pub const LEVELS: u32 = 4;
 /// Guest frames from here on cannot be mapped.
 pub const MAX_GFN: u64 = 1 << (9 * LEVELS);
 
+/// Empty entries that [`NestedGuard::strip`] looks at in one go.
+const STRIP: u64 = 512;
+/// To give a frame back takes as long as looking at so many.
+const LEAF: u64 = 16;
+
 /// What a guest frame is to become.
 #[derive(Debug)]
 pub enum Leaf {
@@ -34,6 +41,44 @@ pub enum Leaf {
     Ram(Page),
     /// Memory of a device.
     Mmio(Mfn),
+    /// Another domain's frame that is granted, which the entry then holds.
+    Grant {
+        /// The frame.
+        page: Page,
+        /// Whether the guest may write there.
+        writable: bool,
+    },
+    /// Another domain's frame. The entry then holds it and, if it may be written, the caller's
+    /// reference to its type, which is writable memory's.
+    Foreign {
+        /// The frame.
+        page: Page,
+        /// Whether the guest may write there.
+        writable: bool,
+    },
+}
+
+impl Leaf {
+    fn entry(&self) -> Entry {
+        let (mfn, kind, writable) = match self {
+            Leaf::None => return Entry::NONE,
+            Leaf::Ram(page) => (page.mfn(), Kind::Ram, true),
+            Leaf::Mmio(mfn) => (*mfn, Kind::Mmio, true),
+            Leaf::Grant { page, writable } => (page.mfn(), Kind::Grant, *writable),
+            Leaf::Foreign { page, writable } => (page.mfn(), Kind::Foreign, *writable),
+        };
+        Entry::leaf(mfn, 1, kind, writable)
+    }
+
+    /// Leaves the reference to the entry.
+    fn into_entry(self) {
+        match self {
+            Leaf::Ram(page) | Leaf::Grant { page, .. } | Leaf::Foreign { page, .. } => {
+                let _ = page.into_entry();
+            }
+            Leaf::None | Leaf::Mmio(_) => {}
+        }
+    }
 }
 
 /// What an entry held. Other CPUs may still write there until they have flushed.
@@ -44,6 +89,8 @@ pub struct Stale {
     pub page: Option<Page>,
     /// Whether there was anything: translations to flush.
     pub was_mapped: bool,
+    /// Whether the entry held the page's type, too: the caller gives that back.
+    pub typed: bool,
 }
 
 /// Why an entry was not set.
@@ -62,7 +109,8 @@ pub type Frames<'a> = &'a mut dyn FnMut() -> Option<Page>;
 pub struct Nested {
     mem: Mem,
     root: Page,
-    writer: Lock<()>,
+    /// Taken by who changes them. Holds how far [`NestedGuard::strip`] has come.
+    writer: Lock<Gfn>,
     tables: AtomicU64,
     changes: AtomicU64,
 }
@@ -70,7 +118,7 @@ pub struct Nested {
 /// The right to change the tables.
 pub struct NestedGuard<'a> {
     nested: &'a Nested,
-    _held: Guard<'a, ()>,
+    stripped: Guard<'a, Gfn>,
 }
 
 impl Nested {
@@ -79,7 +127,7 @@ impl Nested {
         Nested {
             mem: root.mem(),
             root,
-            writer: Lock::new(level, ()),
+            writer: Lock::new(level, Gfn(0)),
             tables: AtomicU64::new(1),
             changes: AtomicU64::new(0),
         }
@@ -104,7 +152,7 @@ impl Nested {
     pub fn lock(&self) -> NestedGuard<'_> {
         NestedGuard {
             nested: self,
-            _held: self.writer.lock(),
+            stripped: self.writer.lock(),
         }
     }
 
@@ -122,23 +170,16 @@ fn load(slot: &AtomicU64) -> Entry {
 impl NestedGuard<'_> {
     /// Makes `gfn` what `leaf` says; gives back what it was. Errors leave all as it was.
     pub fn set(&mut self, gfn: Gfn, leaf: Leaf, frames: Frames<'_>) -> Result<Stale, NestedError> {
-        let kind = match &leaf {
-            Leaf::None => None,
-            Leaf::Ram(page) => Some((page.mfn(), Kind::Ram)),
-            Leaf::Mmio(mfn) => Some((*mfn, Kind::Mmio)),
-        };
-        let make = kind.is_some();
-        let Some(slot) = self.descend(gfn, 1, make, frames)? else {
+        let new = leaf.entry();
+        let Some(slot) = self.descend(gfn, 1, new.is_present(), frames)? else {
             return Ok(Stale {
                 page: None,
                 was_mapped: false,
+                typed: false,
             });
         };
-        let new = kind.map_or(Entry::NONE, |(mfn, kind)| Entry::leaf(mfn, 1, kind, true));
         let old = Entry(slot.swap(new.0, Ordering::AcqRel));
-        if let Leaf::Ram(page) = leaf {
-            let _ = page.into_entry();
-        }
+        leaf.into_entry();
         Ok(self.take(old))
     }
 
@@ -182,20 +223,27 @@ impl NestedGuard<'_> {
         Err(NestedError::Range)
     }
 
-    /// Takes the first leaf at `from` or after out, whatever its size, and gives its frames
-    /// back. The guest frame after it; `None` when there was none. For a guest that does not run
-    /// any more: nothing is flushed.
-    pub fn remove_leaf(&mut self, from: Gfn) -> Option<Gfn> {
-        let (slot, gfn, level) = self.nested.first_leaf(from)?;
-        let old = Entry(slot.swap(Entry::NONE.0, Ordering::AcqRel));
-        self.nested.changes.fetch_add(1, Ordering::AcqRel);
-        let count = 1u64 << (9 * (level - 1));
-        if old.kind().is_counted() {
-            for mfn in old.mfn().0..old.mfn().0 + count {
-                drop(Page::from_entry(self.nested.mem, Mfn(mfn)));
-            }
+    /// Takes leaves out, of whatever size, and gives their frames back, from where the last call
+    /// ended on: for a guest that does not run any more and gets nothing new. Nothing is
+    /// flushed. Looks at no more than a few hundred entries; `false` when nothing is left.
+    pub fn strip(&mut self) -> bool {
+        let mut work = STRIP;
+        while work > 0 {
+            let (slot, gfn, level) = match self.nested.next_leaf(*self.stripped, &mut work) {
+                Ok(found) => found,
+                Err(at) => {
+                    *self.stripped = at;
+                    return at.0 < MAX_GFN;
+                }
+            };
+            let old = Entry(slot.swap(Entry::NONE.0, Ordering::AcqRel));
+            self.nested.changes.fetch_add(1, Ordering::AcqRel);
+            self.nested.release(old, level);
+            let frames = 1u64 << (9 * (level - 1));
+            work = work.saturating_sub(LEAF * frames);
+            *self.stripped = Gfn(gfn.0 + frames);
         }
-        Some(Gfn(gfn.0 + count))
+        true
     }
 
     fn take(&self, old: Entry) -> Stale {
@@ -208,6 +256,7 @@ impl NestedGuard<'_> {
                 .then(|| Page::from_entry(self.nested.mem, old.mfn()))
                 .flatten(),
             was_mapped: old.is_present(),
+            typed: held && old.is_typed(),
         }
     }
 
@@ -257,6 +306,20 @@ impl Drop for Nested {
 }
 
 impl Nested {
+    /// Gives back what a leaf held that nobody can reach any more.
+    fn release(&self, old: Entry, level: u32) {
+        if !old.kind().is_counted() {
+            return;
+        }
+        for mfn in old.mfn().0..old.mfn().0 + (1u64 << (9 * (level - 1))) {
+            let page = Page::from_entry(self.mem, Mfn(mfn));
+            if let Some(page) = page.filter(|_| old.is_typed()) {
+                // Writable memory has nothing to put: this is done at once.
+                let _ = page.put_type();
+            }
+        }
+    }
+
     fn free(&self, table: Mfn, level: u32) {
         for word in self.mem.words(table) {
             let entry = Entry(word.swap(0, Ordering::AcqRel));
@@ -266,11 +329,8 @@ impl Nested {
             if !entry.is_leaf(level) {
                 self.free(entry.mfn(), level - 1);
                 drop(Page::from_entry(self.mem, entry.mfn()));
-            } else if entry.kind().is_counted() {
-                let count = 1u64 << (9 * (level - 1));
-                for mfn in entry.mfn().0..entry.mfn().0 + count {
-                    drop(Page::from_entry(self.mem, Mfn(mfn)));
-                }
+            } else {
+                self.release(entry, level);
             }
         }
     }

@@ -26,6 +26,13 @@ impl Nested {
     /// while this lives, so the slot may be looked at again.
     #[inline]
     fn leaf_at(&self, gfn: Gfn) -> Option<(&AtomicU64, Entry, u32)> {
+        let (_, slot, entry, level) = self.leaf_in(gfn)?;
+        Some((slot, entry, level))
+    }
+
+    /// The same, with the table that the leaf stands in.
+    #[inline]
+    pub(super) fn leaf_in(&self, gfn: Gfn) -> Option<(Mfn, &AtomicU64, Entry, u32)> {
         if gfn.0 >= MAX_GFN {
             return None;
         }
@@ -37,7 +44,7 @@ impl Nested {
                 return None;
             }
             if entry.is_leaf(level) {
-                return Some((slot, entry, level));
+                return Some((table, slot, entry, level));
             }
             table = entry.mfn();
         }
@@ -50,26 +57,32 @@ impl Nested {
         Some((entry, level))
     }
 
-    /// The slot of the first leaf at `from` or after, its frame, and its level.
-    pub(super) fn first_leaf(&self, from: Gfn) -> Option<(&AtomicU64, Gfn, u32)> {
+    /// The slot of the first leaf at `from` or after, its frame, and its level. After `work`
+    /// empty entries, or at the end, the frame to go on at.
+    pub(super) fn next_leaf(
+        &self,
+        from: Gfn,
+        work: &mut u64,
+    ) -> Result<(&AtomicU64, Gfn, u32), Gfn> {
         let mut at = from.0;
         // Each round ends at a leaf or moves on past one empty entry.
-        while at < MAX_GFN {
+        while at < MAX_GFN && *work > 0 {
             let mut table = self.root();
             for level in (1..=LEVELS).rev() {
-                let slot = self.slot(table, Gfn(at), level)?;
+                let slot = self.slot(table, Gfn(at), level).ok_or(Gfn(MAX_GFN))?;
                 let (entry, span) = (load(slot), 1u64 << (9 * (level - 1)));
                 if !entry.is_present() {
                     at = (at | (span - 1)) + 1;
+                    *work -= 1;
                     break;
                 }
                 if entry.is_leaf(level) {
-                    return Some((slot, Gfn(at & !(span - 1)), level));
+                    return Ok((slot, Gfn(at & !(span - 1)), level));
                 }
                 table = entry.mfn();
             }
         }
-        None
+        Err(Gfn(at))
     }
 
     /// What `gfn` is; `None` for nothing.
@@ -96,6 +109,22 @@ impl Nested {
                 && load(slot) == entry
             {
                 return Some((page, entry.is_writable()));
+            }
+        }
+        None
+    }
+
+    /// As [`Nested::page`], of memory that is the guest's own.
+    pub fn own_page(&self, gfn: Gfn) -> Option<Page> {
+        for _ in 0..TRIES {
+            let (slot, entry, level) = self.leaf_at(gfn)?;
+            if entry.kind() != Kind::Ram {
+                return None;
+            }
+            if let Some(page) = self.mem.get_any_page(frame_of(entry, level, gfn))
+                && load(slot) == entry
+            {
+                return Some(page);
             }
         }
         None

@@ -12,6 +12,8 @@ use xen_abi::sysctl::*;
 /// What tools may use: PV guests with grants of both versions.
 const CAPABILITIES: u32 =
     XEN_SYSCTL_PHYSCAP_pv | XEN_SYSCTL_PHYSCAP_gnttab_v1 | XEN_SYSCTL_PHYSCAP_gnttab_v2;
+/// And with hardware virtualisation.
+const HVM_CAPABILITIES: u32 = XEN_SYSCTL_PHYSCAP_hvm | XEN_SYSCTL_PHYSCAP_hap;
 
 /// Free frames, those among them that are only now being given back.
 fn free_frames(cx: &mut Cx) -> u64 {
@@ -59,7 +61,10 @@ pub fn physinfo(cx: &mut Cx, call: &mut Call) -> HyperResult {
         nr_nodes: 1,
         max_node_id: 0,
         cpu_khz: u32::try_from(khz).unwrap_or(u32::MAX),
-        capabilities: CAPABILITIES,
+        capabilities: match cx.hv.policies.hvm {
+            Some(_) => CAPABILITIES | HVM_CAPABILITIES,
+            None => CAPABILITIES,
+        },
         arch_capabilities: 0,
         pad: 0,
         total_pages: ram_pages(cx.hv),

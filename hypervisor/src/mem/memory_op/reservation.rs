@@ -168,10 +168,11 @@ pub fn populate(cx: &mut Cx, call: Call) -> HyperResult {
 
 /// Takes frames of the domain away. One that is still mapped or pinned goes when that ends.
 pub fn decrease(cx: &mut Cx, call: Call) -> HyperResult {
-    each(cx, call, |cx, extents, i| {
+    let mut pending = p2m::Pending::default();
+    let result = each(cx, call, |cx, extents, i| {
         let first: u64 = cx.copy_in(extents.list.add(i)).ok()?;
         if extents.dom.hvm.get().is_some() {
-            return p2m::depopulate(cx, &extents.dom, first, extents.order);
+            return p2m::depopulate(cx, &extents.dom, first, extents.order, &mut pending);
         }
         for at in 0..1u64 << extents.order {
             let mfn = Mfn(first.checked_add(at)?);
@@ -179,5 +180,7 @@ pub fn decrease(cx: &mut Cx, call: Call) -> HyperResult {
             drop(page.end_allocation());
         }
         Some(())
-    })
+    });
+    pending.settle(cx.cpu);
+    result
 }

@@ -1,10 +1,13 @@
 //! The physical map of hardware-virtualised guests: what their frames are.
 //!
-//! Owns no state: the tables are the domain's. A frame that is taken out is flushed on every
-//! CPU that the domain runs on before anything else is done with it.
+//! Owns no state: the tables are the domain's. An entry changes under the map's lock. What it
+//! held is [`Pending`] until the CPUs that run the domain have flushed; others look at
+//! [`machine::nested::Nested::changes`] when they next bring a vCPU in.
 
+mod pending;
 mod populate;
 
+pub use pending::Pending;
 pub use populate::{depopulate, fill, populate};
 
 use crate::cx::Cx;
@@ -12,9 +15,16 @@ use crate::domain::Domain;
 use crate::fail::Fail;
 use crate::hv::Hypervisor;
 use crate::mem::alloc::{ANYWHERE, alloc_clean_block};
-use machine::nested::{Leaf, NestedError, Stale};
-use machine::{Cpu, CpuApi, Flush, Gfn, Mem, Mfn, Page};
+use core::sync::atomic::Ordering;
+use machine::nested::{Found, Leaf, MAX_GFN, NestedError, Stale};
+use machine::{Cpu, CpuApi, Gfn, Mem, Mfn, Page};
 use xen_abi::Errno;
+
+/// Tables that a domain may have in any case.
+const MIN_TABLES: u64 = 2048;
+/// Frames of memory that it may have for each further one. A table maps 512 of them, so this
+/// is for maps with holes.
+const FRAMES_PER_TABLE: u64 = 64;
 
 impl Domain {
     /// A reference to the domain's own frame `gfn`: for a PV guest that is a machine frame.
@@ -22,8 +32,8 @@ impl Domain {
         match self.hvm.get() {
             None => mem.get_page(Mfn(gfn.0), self.owner()),
             Some(hvm) => {
-                let (page, writable) = hvm.nested.page(gfn)?;
-                (writable && page.info().owner() == self.owner()).then_some(page)
+                let page = hvm.nested.own_page(gfn)?;
+                (page.info().owner() == self.owner()).then_some(page)
             }
         }
     }
@@ -36,8 +46,78 @@ pub fn table_frame(hv: &Hypervisor, cpu: &mut Cpu) -> Option<Page> {
         .into_page(true)
 }
 
-/// Makes `gfn` what `leaf` says; returns the page that was there, which no CPU reaches for the
-/// domain any more. Errors: `EINVAL` beyond the map, `ENOMEM`.
+/// Makes `gfn` what `leaf` says, if what it is `fits`; returns what the entry held, for
+/// [`Pending`]. The domain still reaches that until its CPUs have flushed. Errors: `EINVAL`
+/// beyond the map; `ENOMEM`, also when the domain has too many tables; `ESRCH` for something new
+/// in a dying domain; what `fits` says.
+pub fn change(
+    hv: &Hypervisor,
+    cpu: &mut Cpu,
+    dom: &Domain,
+    gfn: Gfn,
+    leaf: Leaf,
+    fits: impl FnOnce(Option<Found>) -> Result<(), Errno>,
+) -> Result<Stale, Errno> {
+    let hvm = dom.hvm.get().ok_or(Errno::EINVAL)?;
+    let mut guard = hvm.nested.lock();
+    if !matches!(leaf, Leaf::None) {
+        open(dom)?;
+        hvm.max_gfn.fetch_max(gfn.0.min(MAX_GFN), Ordering::Relaxed);
+    }
+    fits(hvm.nested.lookup(gfn))?;
+    guard
+        .set(gfn, leaf, &mut || another_table(hv, cpu, dom))
+        .map_err(errno)
+}
+
+/// Maps the large page that `pages` are, where nothing is. Errors: as [`change`]; `EINVAL`
+/// where anything is.
+fn change_run(
+    hv: &Hypervisor,
+    cpu: &mut Cpu,
+    dom: &Domain,
+    gfn: Gfn,
+    level: u32,
+    first: Mfn,
+    pages: impl Iterator<Item = Page>,
+) -> Result<(), Errno> {
+    let hvm = dom.hvm.get().ok_or(Errno::EINVAL)?;
+    let mut guard = hvm.nested.lock();
+    open(dom)?;
+    let last = gfn.0 | ((1 << (9 * level.saturating_sub(1))) - 1);
+    hvm.max_gfn.fetch_max(last.min(MAX_GFN), Ordering::Relaxed);
+    guard
+        .set_run(gfn, level, first, pages, &mut || {
+            another_table(hv, cpu, dom)
+        })
+        .map_err(errno)
+}
+
+/// `ESRCH` for a dying domain. Asked with the map's lock held: the domain's end strips the map
+/// after it was marked, so nothing comes in behind that.
+fn open(dom: &Domain) -> Result<(), Errno> {
+    match dom.dying.load(Ordering::SeqCst) {
+        false => Ok(()),
+        true => Err(Errno::ESRCH),
+    }
+}
+
+/// A further table, if the domain may have one: they are on no account of its own.
+fn another_table(hv: &Hypervisor, cpu: &mut Cpu, dom: &Domain) -> Option<Page> {
+    let most = MIN_TABLES.max(dom.pages.max() / FRAMES_PER_TABLE);
+    let tables = dom.hvm.get()?.nested.tables();
+    (tables < most).then(|| table_frame(hv, cpu)).flatten()
+}
+
+fn errno(error: NestedError) -> Errno {
+    match error {
+        NestedError::NoMemory => Errno::ENOMEM,
+        NestedError::Range => Errno::EINVAL,
+    }
+}
+
+/// Makes `gfn` what `leaf` says, whatever it is; returns the page that was there, which no CPU
+/// reaches for the domain any more. Errors: as [`change`].
 pub fn set(
     hv: &Hypervisor,
     cpu: &mut Cpu,
@@ -45,20 +125,20 @@ pub fn set(
     gfn: Gfn,
     leaf: Leaf,
 ) -> Result<Option<Page>, Errno> {
-    let hvm = dom.hvm.get().ok_or(Errno::EINVAL)?;
-    let Stale { page, was_mapped } = {
-        let mut guard = hvm.nested.lock();
-        guard
-            .set(gfn, leaf, &mut || table_frame(hv, cpu))
-            .map_err(|error| match error {
-                NestedError::NoMemory => Errno::ENOMEM,
-                NestedError::Range => Errno::EINVAL,
-            })?
-    };
-    if was_mapped {
-        cpu.flush(&dom.dirty_cpus.load(), Flush::All);
-    }
+    let stale = change(hv, cpu, dom, gfn, leaf, |_| Ok(()))?;
+    let mut pending = Pending::default();
+    let page = pending.add(cpu, dom, stale);
+    pending.settle(cpu);
     Ok(page)
+}
+
+/// What becomes of a page that something else was put in the place of: memory that nothing names
+/// any more goes back, other pages stay what they are.
+pub fn displaced(hv: &Hypervisor, dom: &Domain, page: &Page) {
+    if page.info().owner() == dom.owner() {
+        hv.mem.set_m2p(page.mfn(), u64::MAX);
+        drop(page.end_allocation());
+    }
 }
 
 /// Gives back all that a dying domain has mapped; none of its vCPUs runs any more. Errors:
@@ -67,7 +147,7 @@ pub fn relinquish(cpu: &Cpu, dom: &Domain) -> Result<(), Fail> {
     let Some(hvm) = dom.hvm.get() else {
         return Ok(());
     };
-    while hvm.nested.lock().remove_leaf(Gfn(0)).is_some() {
+    while hvm.nested.lock().strip() {
         if cpu.work_pending() {
             return Err(Fail::Restart);
         }
@@ -84,11 +164,13 @@ pub fn has_devices(dom: &Domain) -> bool {
 /// none, or not the domain's to use.
 pub fn map_device(cx: &mut Cx, gfn: Gfn) -> bool {
     let dom = cx.dom;
-    let Some(hvm) = dom.hvm.get() else {
-        return false;
-    };
-    if !dom.privileged || hvm.nested.lookup(gfn).is_some() || cx.hv.is_ram(Mfn(gfn.0)) {
+    if !dom.privileged || cx.hv.is_ram(Mfn(gfn.0)) || !dom.irqs.iomem_allowed(gfn.0) {
         return false;
     }
-    dom.irqs.iomem_allowed(gfn.0) && set(cx.hv, cx.cpu, dom, gfn, Leaf::Mmio(Mfn(gfn.0))).is_ok()
+    let leaf = Leaf::Mmio(Mfn(gfn.0));
+    change(cx.hv, cx.cpu, dom, gfn, leaf, |found| match found {
+        None => Ok(()),
+        Some(_) => Err(Errno::EEXIST),
+    })
+    .is_ok()
 }

@@ -33,6 +33,7 @@ pub struct HvmState {
     taken: alloc::vec::Vec<Event>,
     shadow: bool,
     window: bool,
+    tsc_trap: bool,
     next: Option<u64>,
     debug: [u64; 4],
     loaded: bool,
@@ -52,6 +53,7 @@ impl HvmState {
             taken: alloc::vec::Vec::new(),
             shadow: false,
             window: false,
+            tsc_trap: false,
             next: None,
             debug: [0; 4],
             loaded: false,
@@ -67,6 +69,11 @@ impl HvmState {
     /// Takes the events that the guest was given so far.
     pub fn take_events(&mut self) -> alloc::vec::Vec<Event> {
         core::mem::take(&mut self.taken)
+    }
+
+    /// Whether RDTSC is an exit.
+    pub fn tsc_traps(&self) -> bool {
+        self.tsc_trap
     }
 
     /// Whether the guest's first interruptible instruction shall exit.
@@ -118,6 +125,10 @@ impl HvmApi for HvmState {
         self.window = on;
     }
 
+    fn set_tsc_trap(&mut self, on: bool) {
+        self.tsc_trap = on;
+    }
+
     fn next_rip(&self) -> Option<u64> {
         self.next
     }
@@ -160,6 +171,7 @@ fn translate(
                 kept.mfn
             );
         }
+        never_a_table(machine, kept.mfn, write);
         return Some(kept.mfn);
     }
     let (entry, level) = nested.leaf(Gfn(gpa >> 12))?;
@@ -167,10 +179,23 @@ fn translate(
         return None;
     }
     let mfn = entry.mfn().0 + (gpa >> 12 & ((1 << (9 * (level - 1))) - 1));
+    never_a_table(machine, mfn, write);
     let owner = info(mfn).map_or(0, |info| info.owner());
     let kept = Kept { entry, mfn, owner };
     lock(&machine.cpus[cpu as usize].nested_tlb).insert(key, kept);
     Some(mfn)
+}
+
+/// Stops the test at a write to what is a page table of a PV guest's.
+fn never_a_table(machine: &'static Shared, mfn: u64, write: bool) {
+    let Some(info) = MemArch(machine).frame(Mfn(mfn)) else {
+        return;
+    };
+    let (kind, uses) = info.page_type();
+    assert!(
+        !write || kind.level() == 0 || uses == 0,
+        "frame {mfn:#x} is a page table and written to"
+    );
 }
 
 impl HvmCpu for Cpu {

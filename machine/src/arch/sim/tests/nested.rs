@@ -2,7 +2,7 @@
 
 use super::build::heap;
 use crate::arch::sim::SimMachine;
-use crate::frame::Page;
+use crate::frame::{Page, PageType, TypeGet};
 use crate::heap::Heap;
 use crate::nested::{Kind, Leaf, Nested, NestedError};
 use crate::{Gfn, Mfn};
@@ -107,20 +107,52 @@ fn a_large_page_splits_around_what_changes() {
 }
 
 #[test]
-fn leaves_are_taken_out_one_by_one() {
+fn leaves_are_taken_out_in_pieces() {
     let mut w = World::new(2048);
     let first = w.run(512).unwrap();
     let one = page(&mut w.heap);
     let held = one.another();
     w.set(3 << 20, Leaf::Ram(one)).unwrap();
     w.set(7, Leaf::Mmio(Mfn(0xfee00))).unwrap();
-    let mut guard = w.nested.as_ref().unwrap().lock();
-    assert_eq!(guard.remove_leaf(Gfn(0)), Some(Gfn(8)));
-    assert_eq!(guard.remove_leaf(Gfn(600)), Some(Gfn(1024)));
-    assert_eq!(guard.remove_leaf(Gfn(0)), Some(Gfn((3 << 20) + 1)));
-    assert_eq!(guard.remove_leaf(Gfn(0)), None);
+    let mut rounds = 1;
+    while w.nested().lock().strip() {
+        rounds += 1;
+    }
+    assert!((3..100).contains(&rounds), "{rounds}");
+    assert!(w.nested().lookup(Gfn(3 << 20)).is_none() && w.nested().lookup(Gfn(7)).is_none());
     assert_eq!(held.info().count(), 1);
     assert_eq!(held.mem().frame(first).unwrap().count(), 0);
+}
+
+#[test]
+fn other_domains_frames_are_held_with_their_type_where_that_matters() {
+    let mut w = World::new(64);
+    let frame = page(&mut w.heap);
+    let typed = |frame: &Page| frame.info().page_type().1;
+    let grant = |frame: &Page, writable| Leaf::Grant {
+        page: frame.another(),
+        writable,
+    };
+    assert!(w.set(5, grant(&frame, true)).unwrap().is_none());
+    let found = w.nested().lookup(Gfn(5)).unwrap();
+    assert_eq!((found.kind, found.writable), (Kind::Grant, true));
+    assert!(w.nested().own_page(Gfn(5)).is_none());
+    drop(w.set(5, grant(&frame, false)).unwrap().unwrap());
+    assert!(!w.nested().page(Gfn(5)).unwrap().1);
+    assert_eq!((frame.info().count(), typed(&frame)), (2, 0));
+    for writable in [false, true] {
+        if writable {
+            assert_eq!(frame.get_type(PageType::Writable), TypeGet::Ready);
+        }
+        let leaf = Leaf::Foreign {
+            page: frame.another(),
+            writable,
+        };
+        w.set(6 + u64::from(writable), leaf).unwrap();
+    }
+    assert_eq!((frame.info().count(), typed(&frame)), (4, 1));
+    while w.nested().lock().strip() {}
+    assert_eq!((frame.info().count(), typed(&frame)), (1, 0));
 }
 
 #[test]
@@ -150,4 +182,50 @@ fn the_end_frees_tables_and_frames() {
     }
     // The root went too.
     assert_eq!(w.heap.free_frames(), before + 1);
+}
+
+#[test]
+fn a_reader_remembers_nothing_that_is_not_so_any_more() {
+    use crate::nested::Reader;
+    use alloc::sync::Arc;
+    use core::sync::atomic::Ordering::Relaxed;
+    let machine = SimMachine::new(4096, 1);
+    let mut heap = heap(machine);
+    let nested = Arc::new(Nested::new(page(&mut heap), 30));
+    let reader = Reader::new(nested.clone());
+    let block = heap.alloc(9).unwrap();
+    let first = block.first();
+    let heap = &mut heap;
+    let mut frames = || heap.alloc(0)?.into_page(true);
+    let pages = block.into_pages(true);
+    nested
+        .lock()
+        .set_run(Gfn(512), 2, first, pages, &mut frames)
+        .unwrap();
+    let at = |gfn: u64| gfn << 12 | 16;
+    nested.page(Gfn(700)).unwrap().0.words()[2].store(7, Relaxed);
+    for _ in 0..2 {
+        assert_eq!(reader.read_word(at(700)), Some(7));
+        assert_eq!(reader.read_word(at(701)), Some(0));
+        assert_eq!(reader.page(Gfn(1023)).unwrap().0.mfn().0, first.0 + 511);
+        assert_eq!(reader.read_word(at(1024)), None);
+        assert_eq!(reader.read_word(at(511)), None);
+        assert!(reader.page(Gfn(1 << 40)).is_none());
+    }
+    // Split, then something else in the middle, then nothing.
+    let other = frames().unwrap();
+    other.words()[2].store(9, Relaxed);
+    let leaf = |page: Page| Leaf::Grant {
+        page,
+        writable: false,
+    };
+    let old = nested.lock().set(Gfn(700), leaf(other), &mut frames);
+    drop(old.unwrap().page);
+    assert_eq!(reader.read_word(at(700)), Some(9));
+    assert!(!reader.page(Gfn(700)).unwrap().1 && reader.page(Gfn(701)).unwrap().1);
+    let old = nested.lock().set(Gfn(700), Leaf::None, &mut frames);
+    drop(old.unwrap().page);
+    assert!(reader.read_word(at(700)).is_none() && !reader.is_memory(Gfn(700)));
+    assert_eq!(reader.read_word(at(701)), Some(0));
+    assert!(reader.is_memory(Gfn(701)));
 }
