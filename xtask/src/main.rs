@@ -5,8 +5,10 @@ mod bench;
 mod boots;
 mod build;
 mod compare;
+mod differential;
 mod dom0;
 mod emulator;
+mod fuzz;
 mod guest;
 mod host;
 mod hosted;
@@ -69,6 +71,12 @@ enum Cmd {
     Bench(bench::Args),
     /// Compare what Linux says as dom0 on Xenios and on the real Xen
     Compare,
+    /// Compare the instruction emulator with this machine's processor
+    Differential(differential::Args),
+    /// Give made-up inputs to parsers, the emulator and the hypercalls
+    Fuzz(fuzz::Args),
+    /// Run tests of `machine` under Miri, which knows undefined behaviour
+    Miri(fuzz::MiriArgs),
     /// Make a CD (target/xtask/xenios.iso) that GRUB boots, from a BIOS or UEFI
     Iso {
         /// With the real Xen 4.20
@@ -109,6 +117,9 @@ fn act(command: Cmd) -> Result<()> {
         Cmd::Sim { args } => sim::run(&args),
         Cmd::Bench(args) => bench::bench(&args),
         Cmd::Compare => compare::compare(),
+        Cmd::Differential(args) => differential::run(&args),
+        Cmd::Fuzz(args) => fuzz::fuzz(&args),
+        Cmd::Miri(args) => fuzz::miri(&args),
         Cmd::Iso { xen } => {
             println!("{}", run::iso(xen)?.display());
             Ok(())

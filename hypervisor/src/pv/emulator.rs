@@ -316,11 +316,17 @@ impl Privileged for Emulated<'_, '_> {
         }
     }
 
+    fn check_port(&mut self, port: u16, size: Size) -> Result<()> {
+        if crate::platform::ports::guest_may(self.cx, port, size.bytes() as u8) {
+            Ok(())
+        } else {
+            Err(Trap::GP)
+        }
+    }
+
     fn port_in(&mut self, port: u16, size: Size) -> Result<u32> {
         let bytes = size.bytes() as u8;
-        if !crate::platform::ports::guest_may(self.cx, port, bytes) {
-            return Err(Trap::GP);
-        }
+        self.check_port(port, size)?;
         Ok(crate::platform::ports::read(
             self.cx.hv,
             self.cx.cpu,
@@ -332,9 +338,7 @@ impl Privileged for Emulated<'_, '_> {
 
     fn port_out(&mut self, port: u16, size: Size, value: u32) -> Result<()> {
         let bytes = size.bytes() as u8;
-        if !crate::platform::ports::guest_may(self.cx, port, bytes) {
-            return Err(Trap::GP);
-        }
+        self.check_port(port, size)?;
         crate::platform::ports::write(self.cx.hv, self.cx.cpu, self.cx.dom, port, bytes, value);
         Ok(())
     }
