@@ -89,6 +89,12 @@ impl DomainIrqs {
         self.inner.lock().memory.contains(mfn, mfn)
     }
 
+    /// Whether the domain may use ports or device memory at all.
+    pub fn has_devices(&self) -> bool {
+        let inner = self.inner.lock();
+        !inner.ports.is_empty() || !inner.memory.is_empty()
+    }
+
     /// Whether the domain may use all ports from `first` to `last`.
     pub fn ports_allowed(&self, first: u16, last: u16) -> bool {
         let (first, last) = (first.into(), last.into());

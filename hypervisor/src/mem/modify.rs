@@ -1,6 +1,6 @@
 //! Changing one entry of a validated table.
 
-use super::pte::{A, ADDR, D, P, Pte, RW};
+use super::pte::{A, ADDR, CACHE, D, P, Pte, RW};
 use super::tables::{TableResult, Tables};
 use core::sync::atomic::{AtomicU64, Ordering};
 use machine::frame::HOST_SLOTS;
@@ -99,10 +99,11 @@ pub fn begin_l1(table: &Page, index: usize, new: Pte, how: Write) -> Begun<'_> {
     }
 }
 
-/// Writes an entry that names the same frame with the same rights as before; `None` for another.
+/// Writes an entry that names the same frame with the same rights and memory type as before;
+/// `None` for another.
 #[inline(always)]
 fn write_same(slot: &AtomicU64, old: Pte, new: Pte, how: Write) -> Option<TableResult<()>> {
-    if !old.present() || (old.0 ^ new.0) & (ADDR | P | RW) != 0 || !new.allowed(1) {
+    if !old.present() || (old.0 ^ new.0) & (ADDR | P | RW | CACHE) != 0 || !new.allowed(1) {
         return None;
     }
     Some(match write_entry(slot, old, new.adjusted(1), how) {

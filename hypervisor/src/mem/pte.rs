@@ -22,6 +22,8 @@ pub const A: u64 = 1 << 5;
 pub const D: u64 = 1 << 6;
 /// Page attribute table (level 1), page size (above).
 pub const PAT_PSE: u64 = 1 << 7;
+/// What chooses the memory type at level 1.
+pub const CACHE: u64 = PWT | PCD | PAT_PSE;
 /// Global.
 pub const G: u64 = 1 << 8;
 /// Free for software, low.
@@ -39,8 +41,10 @@ pub const ADDR: u64 = 0x000f_ffff_ffff_f000;
 /// Bits that an entry of level 1 may have.
 const L1_ALLOWED: u64 =
     P | RW | US | PWT | PCD | A | D | PAT_PSE | G | AVAIL | AVAIL_HIGH | NX | ADDR;
-/// Bits that an entry of a higher level may have. Superpages are refused.
-const TABLE_ALLOWED: u64 = P | RW | US | PWT | PCD | A | D | AVAIL | AVAIL_HIGH | NX | ADDR;
+/// Bits that an entry of a higher level may have. Superpages are refused. So are memory types:
+/// the processor would walk the table past the caches, and might find there what it held before
+/// it was checked.
+const TABLE_ALLOWED: u64 = P | RW | US | A | D | AVAIL | AVAIL_HIGH | NX | ADDR;
 
 impl Pte {
     /// Whether it maps anything.

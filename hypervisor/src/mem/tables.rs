@@ -9,7 +9,7 @@
 //! Validation and its end run over at most 512 entries between two looks at other work; what
 //! is left over stays in the type word (see `machine::frame`).
 
-use super::pte::{P, Pte};
+use super::pte::{CACHE, P, Pte};
 use crate::cx::Cx;
 use crate::domain::Domain;
 use crate::fail::Fail;
@@ -74,6 +74,8 @@ impl Tables<'_> {
 
     /// Takes the references of an entry of level 1. `owner` owns the frame it names (the
     /// domain itself, but for the control domain's mappings of others' memory).
+    /// Memory types are for who may use devices: without any, past the caches is only what a frame
+    /// held before the hypervisor cleared it.
     /// Errors: `EINVAL` for flags that are not allowed, `EBUSY` for a frame of somebody else's or
     /// one that cannot be written as what it is, `EPERM` for I/O memory that is not permitted.
     #[inline]
@@ -81,7 +83,7 @@ impl Tables<'_> {
         if !pte.present() {
             return Ok(());
         }
-        if !pte.allowed(1) {
+        if !pte.allowed(1) || pte.0 & CACHE != 0 && !self.dom.irqs.has_devices() {
             return Err(Errno::EINVAL.into());
         }
         let page = match self.target(pte.mfn(), owner, pte.writable())? {
