@@ -1,11 +1,13 @@
-//! Page-table calls of one vCPU: what an entry may hold.
+//! Page-table calls of one vCPU: what an entry may hold, and what is left over.
 
 use super::pte::{PCD, PWT, RW};
 use super::update_va;
 use crate::fail::{Fail, HyperResult};
+use crate::pv::Emulated;
 use crate::testing::{DATA_VA, World};
 use core::sync::atomic::Ordering::SeqCst;
-use machine::Page;
+use machine::{Page, PageType};
+use x86_emulate::Privileged;
 use xen_abi::Errno;
 
 const WINDOW: u64 = DATA_VA + (100 << 12);
@@ -58,4 +60,19 @@ fn tables_are_walked_through_the_caches() {
             );
         }
     });
+}
+
+#[test]
+fn loading_cr3_first_puts_what_is_left_over() {
+    let world = World::new(1);
+    let guest = world.domain(1, false, 1);
+    let table = world.page(1);
+    world.on(&guest, 0, 0, |cx| {
+        cx.tables().get_table(&table, 1).unwrap();
+        cx.st.old_tables.push(table.another());
+        let root = guest.root.mfn().addr();
+        Emulated { cx }.write_cr(3, root).unwrap();
+        assert!(cx.st.old_tables.is_empty());
+    });
+    assert_eq!(table.info().page_type(), (PageType::L1, 0));
 }
