@@ -114,3 +114,21 @@ impl DomainList {
         Some(found)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::World;
+    use alloc::sync::Arc;
+
+    #[test]
+    fn who_finds_a_dead_domain_late_leaves_its_ids_new_owner() {
+        let world = World::new(1);
+        let domains = &world.hv.domains;
+        let old = world.domain(7, false, 1).dom;
+        domains.add_zombie(&old);
+        assert!(domains.remove(&old));
+        let new = world.domain(7, false, 1).dom;
+        assert!(!domains.remove(&old));
+        assert!(domains.get(7).is_some_and(|dom| Arc::ptr_eq(&dom, &new)));
+    }
+}
