@@ -88,7 +88,8 @@ impl Hypervisor {
     }
 
     /// Gives frames whose last reference went back to the heap, and takes them off their
-    /// domain's account. All of them: for whoever has to have memory, or a true count.
+    /// domain's account. All that there are now, for whoever has to have memory; a call that can
+    /// be restarted calls [`Cx::reap`](crate::cx::Cx::reap) first, which leaves little to do here.
     pub fn reap(&self) {
         while self.reap_some() {}
     }

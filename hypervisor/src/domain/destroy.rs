@@ -171,6 +171,12 @@ fn relinquish(
         let mut tables = Tables { hv, cpu, dom, old };
         tables.finish_old()?;
         if *frames == 0 {
+            // A table's end can let go of very many at once.
+            while hv.reap_some() {
+                if cpu.work_pending() {
+                    return Err(Fail::Restart);
+                }
+            }
             return Ok(());
         }
         if let Some(mfn) = dom.pages.rotate(hv.mem) {
@@ -180,7 +186,7 @@ fn relinquish(
             *frames = 0;
         }
         if frames.is_multiple_of(BATCH) {
-            hv.reap();
+            hv.reap_some();
             if cpu.work_pending() {
                 return Err(Fail::Restart);
             }

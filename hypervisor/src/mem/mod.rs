@@ -10,6 +10,8 @@ mod modify;
 pub mod p2m;
 pub mod pte;
 mod tables;
+#[cfg(test)]
+mod tests;
 pub mod update_va;
 
 pub use alloc::Claims;

@@ -200,6 +200,20 @@ pub fn superpages() -> Outcome {
     Ok(())
 }
 
+/// A table that the processor walks past the caches.
+pub fn uncached() -> Outcome {
+    let page = mem::alloc();
+    let [Some(l4), Some(l3), Some(l2), _] = mem::walk(page.va()) else {
+        return Ok(());
+    };
+    for slot in [l4, l3, l2] {
+        for flag in [pte::PWT, pte::PCD] {
+            refused!(hypercall::set_entry(slot.ma, slot.entry | flag), EINVAL);
+        }
+    }
+    Ok(())
+}
+
 pub fn bad_va() -> Outcome {
     let page = mem::alloc();
     let entry = pte::entry(page.mfn(), pte::DATA);
