@@ -155,7 +155,7 @@ t_change_schedulers() { # 600 s
 		in_guest pv-nodev 'sleep 1; echo alive' | grep alive
 		case $kind in
 		rtds)
-			xl sched-rtds -d pv-nodev -v all -p 20000 -b 10000
+			xl sched-rtds -d pv-nodev -v all -p 20000 -b 10000 -e 1
 			xl sched-rtds -d pv-nodev -v 0 | grep '^pv-nodev .* 20000  *10000'
 			in_guest pv-nodev 'sleep 1; echo alive' | grep alive
 			;;
@@ -178,5 +178,5 @@ t_change_end() {
 	xl shutdown -w busy
 	gone busy
 	no_loops
-	rm $GUESTS/busy.img $GUESTS/more.img
+	rm -f $GUESTS/busy.img $GUESTS/more.img
 }
