@@ -84,11 +84,12 @@ pub fn map(cx: &mut Cx, host_addr: u64, flags: u32, mfn: Mfn, owner: u32) -> Res
 }
 
 /// Removes the mapping of `mfn`; the caller flushes. Errors: `EINVAL` when that is not what is
-/// mapped there.
+/// mapped there, or another's memory with other rights: that is another grant's mapping, and to
+/// remove it would leave this one's in place.
 pub fn unmap(cx: &mut Cx, host_addr: u64, flags: u32, mfn: Mfn) -> Result<(), Fail> {
     let slot = Slot::at(cx, host_addr, flags)?;
     let owner = cx.dom.owner();
-    replace(cx, &slot, mfn, Pte(0), owner)
+    replace(cx, &slot, (mfn, flags), Pte(0), owner)
 }
 
 /// Puts what the caller's `new_addr` maps in the place of the mapping of `mfn`, and nothing at
@@ -107,17 +108,26 @@ pub fn unmap_and_replace(
     let to = Slot::of_va(cx, host_addr)?;
     let owner = cx.dom.owner();
     let moved = from.read();
-    replace(cx, &to, mfn, moved, owner)?;
+    replace(cx, &to, (mfn, flags), moved, owner)?;
     from.write(cx, Pte(0), Write::Plain, owner)
 }
 
-/// Sets a slot that maps `mfn` to `new`.
-fn replace(cx: &mut Cx, slot: &Slot, mfn: Mfn, new: Pte, owner: u32) -> Result<(), Fail> {
+/// Sets a slot that maps a frame as `GNTMAP_*` flags say to `new`.
+fn replace(
+    cx: &mut Cx,
+    slot: &Slot,
+    (mfn, flags): (Mfn, u32),
+    new: Pte,
+    owner: u32,
+) -> Result<(), Fail> {
+    // Of its own memory the guest may have changed the entry.
+    let foreign = cx.hv.mem.frame(mfn).map(|info| info.owner()) != Some(cx.dom.owner());
+    let writes = flags & GNTMAP_readonly == 0;
     // The processor may set bits in between; the guest's other vCPUs may change the entry, and
     // have themselves to blame.
     for _ in 0..8 {
         let old = slot.read();
-        if !old.present() || old.mfn() != mfn {
+        if !old.present() || old.mfn() != mfn || foreign && old.writable() != writes {
             return Err(Errno::EINVAL.into());
         }
         match slot.write(cx, new, Write::IfStill(old), owner) {

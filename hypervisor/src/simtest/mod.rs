@@ -30,6 +30,8 @@ mod bed;
 #[cfg(test)]
 mod guest;
 #[cfg(test)]
+mod regressions;
+#[cfg(test)]
 mod roots;
 #[cfg(test)]
 mod tables;

@@ -18,7 +18,7 @@ use core::sync::atomic::Ordering;
 use machine::Mfn;
 use machine::arch::sim::{GuestCpu, GuestOp, SimMachine};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use xen_abi::hypercall as nr;
+use xen_abi::{hypercall as nr, memory};
 use zerocopy::IntoBytes;
 
 /// A [`Play`] that the machine's program and the world have in common.
@@ -192,7 +192,8 @@ impl Play {
             .unwrap_or(0)
     }
 
-    fn value(&self, vcpu: u8, now: u64, val: Val) -> u64 {
+    fn value(&self, who: Who, now: u64, val: Val) -> u64 {
+        let vcpu = who.vcpu;
         match val {
             Val::Num(n) => n,
             Val::Mfn(slot, n) => self.mfn(slot, n),
@@ -203,13 +204,14 @@ impl Play {
             Val::Data(n, offset) => va(n) + u64::from(offset),
             Val::Arg(offset) => args(vcpu) + u64::from(offset),
             Val::Soon(ns) => now + u64::from(ns),
-            Val::Secret(n) => self.setting.secret.wrapping_mul(u64::from(n) + 1),
+            Val::Secret(n) if who.slot == 2 => self.setting.secret.wrapping_mul(u64::from(n) + 1),
+            Val::Secret(n) => n.into(),
         }
     }
 
     /// Puts a call's argument into memory; the operation that faults when that does.
     fn put(&self, g: &GuestCpu<'_>, who: Who, put: Put) -> Option<GuestOp> {
-        let (at, value) = (args(who.vcpu), |val| self.value(who.vcpu, g.now, val));
+        let (at, value) = (args(who.vcpu), |val| self.value(who, g.now, val));
         let (va, done) = match put {
             Put::Word(offset, size, val) => {
                 let va = at + u64::from(offset);
@@ -248,7 +250,7 @@ impl Play {
         }
         let mut args = [0; 6];
         for (slot, val) in args.iter_mut().zip(list) {
-            *slot = self.value(who.vcpu, g.now, *val);
+            *slot = self.value(who, g.now, *val);
         }
         self.tracks[who.index()].pending = Some((*nr, *op));
         self.reach.made(*nr, *op);
@@ -275,7 +277,7 @@ impl Play {
     /// Carries out a step.
     fn perform(&mut self, g: &mut GuestCpu<'_>, who: Who, op: &Op) -> GuestOp {
         let now = g.now;
-        let value = |play: &Play, val| play.value(who.vcpu, now, val);
+        let value = |play: &Play, val| play.value(who, now, val);
         match *op {
             Op::Call { .. } => self.call(g, who, op),
             Op::Read(va) => GuestOp::Read {
@@ -337,11 +339,48 @@ impl Play {
                 g.regs.rax
             ));
         }
+        let value = g.regs.rax as i64;
+        let control = [nr::DOMCTL, nr::SYSCTL, nr::PLATFORM_OP].map(|nr| nr as u16);
+        assert!(
+            who.slot == 0 || value < 0 || !control.contains(&nr),
+            "domain {} made call {nr}.{op} for the control domain alone",
+            who.slot
+        );
+        let fills = [
+            memory::XENMEM_populate_physmap,
+            memory::XENMEM_increase_reservation,
+        ];
+        if nr == nr::MEMORY_OP as u16 && fills.contains(&op) && value > 0 {
+            self.check_clean(g, who, value as u64);
+        }
         if who.slot == 1 {
             self.see(g.regs.rax);
             for i in 0..8 {
                 self.see(g.read(args(who.vcpu) + 8 * i, 8).unwrap_or(!0));
             }
+        }
+    }
+
+    /// Memory that a domain has just got, which no vCPU of it knows yet, is clear.
+    fn check_clean(&self, g: &GuestCpu<'_>, who: Who, count: u64) {
+        for i in 0..count.min(4) {
+            let Ok(mfn) = g.read(args(who.vcpu) + 2048 + 8 * i, 8) else {
+                return;
+            };
+            let page = self.hv.mem.get_page(Mfn(mfn), who.slot.into());
+            let known = self.frames[usize::from(who.slot)].contains(&mfn);
+            let Some(page) = page.filter(|_| !known) else {
+                continue;
+            };
+            let clear = page
+                .words()
+                .iter()
+                .all(|word| word.load(Ordering::Relaxed) == 0);
+            assert!(
+                clear,
+                "frame {mfn:#x} came to domain {} with old data",
+                who.slot
+            );
         }
     }
 
@@ -403,7 +442,7 @@ impl Play {
             let Op::Read(va) = op else {
                 return GuestOp::Work { ns: 1 };
             };
-            let va = self.value(who.vcpu, g.now, va);
+            let va = self.value(who, g.now, va);
             let value = machine::cpu::guest_va_ok(va, 8).then(|| g.read(va, 8));
             self.see(value.and_then(Result::ok).unwrap_or(!0));
         }
