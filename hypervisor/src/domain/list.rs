@@ -57,12 +57,15 @@ impl DomainList {
         while let Some(dom) = from.and_then(|id| self.from(id)) {
             from = dom.id.checked_add(1);
             if dom.dead.load(Ordering::Acquire) && dom.pages.is_empty() && !grant::in_use(&dom) {
-                // Only one of those that see it takes it.
-                let removed = self.list.lock().remove(&dom.id);
-                if removed.is_some() {
+                // Only one of those that see it takes it; its id may be another's by now.
+                let mut list = self.list.lock();
+                if list
+                    .get(&dom.id)
+                    .is_some_and(|found| Arc::ptr_eq(found, &dom))
+                {
                     self.zombies.fetch_sub(1, Ordering::SeqCst);
+                    return list.remove(&dom.id);
                 }
-                return removed;
             }
         }
         None

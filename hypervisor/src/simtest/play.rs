@@ -332,12 +332,9 @@ impl Play {
         };
         self.reach.answered(nr, op, g.regs.rax as i64);
         if let Some(trace) = &mut self.trace {
-            trace.push(alloc::format!(
-                "{}.{} = {:#x}",
-                who.slot,
-                who.vcpu,
-                g.regs.rax
-            ));
+            let line = alloc::format!("{}.{} = {:#x}", who.slot, who.vcpu, g.regs.rax);
+            std::eprintln!("{line}");
+            trace.push(line);
         }
         let value = g.regs.rax as i64;
         let control = [nr::DOMCTL, nr::SYSCTL, nr::PLATFORM_OP].map(|nr| nr as u16);

@@ -6,6 +6,9 @@ use super::script::Script;
 use super::session;
 use crate::domain::Domain;
 use crate::testing::World;
+use alloc::sync::Arc;
+use core::sync::atomic::Ordering::Relaxed;
+use machine::arch::sim::for_seeds;
 
 /// Plays a script that failed once.
 fn plays(text: &str) {
@@ -24,6 +27,28 @@ fn a_shared_page_is_of_no_type_once_its_domain_has_gone() {
     let dom = Domain::new(1, false, 1, 16, page).unwrap();
     drop(dom);
     assert_eq!(mapped.info().page_type().1, 0);
+}
+
+/// Two CPUs saw that nothing was left of a domain; one took its record away and made another
+/// domain of that id, and the other one took that away, too: seed 42.
+#[test]
+fn a_record_goes_without_the_next_domain_of_its_id() {
+    for_seeds(200, |seed| {
+        let world = World::new(2);
+        let domain = || Domain::new(1, false, 1, 16, world.page(1)).unwrap();
+        let old = domain();
+        old.dying.store(true, Relaxed);
+        assert!(world.hv.domains.insert(old.clone()));
+        world.hv.domains.add_zombie(&old);
+        world.machine.run(seed, |cpu| {
+            crate::domain::bury(world.hv, &cpu);
+            if world.hv.domains.any(1).is_none() {
+                world.hv.domains.insert(domain());
+            }
+        });
+        let found = world.hv.domains.any(1);
+        assert!(found.is_some_and(|found| !Arc::ptr_eq(&found, &old)));
+    });
 }
 
 /// A handle that may write, undone at the address of one that only reads, left a writable

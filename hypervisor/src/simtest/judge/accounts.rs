@@ -88,5 +88,16 @@ pub fn check(world: &World) -> Result<(), String> {
             world.free_at_first
         ));
     }
+    if !wrong.is_empty() {
+        wrong.extend(domains.iter().map(|dom| {
+            let (dying, dead) = (&dom.dying, &dom.dead);
+            let frames = dom.pages.listed();
+            format!(
+                "domain {}: dying {dying:?}, dead {dead:?}, {frames} frames",
+                dom.id
+            )
+        }));
+        wrong.reverse();
+    }
     all_of(wrong)
 }
