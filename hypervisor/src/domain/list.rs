@@ -61,10 +61,12 @@ impl DomainList {
         let mut from = Some(0);
         while let Some(dom) = from.and_then(|id| self.from(id)) {
             from = dom.id.checked_add(1);
-            if dom.dead.load(Ordering::Acquire) && dom.pages.is_empty() && !grant::in_use(&dom) {
-                if self.remove(&dom) {
-                    return Some(dom);
-                }
+            if dom.dead.load(Ordering::Acquire)
+                && dom.pages.is_empty()
+                && !grant::in_use(&dom)
+                && self.remove(&dom)
+            {
+                return Some(dom);
             }
         }
         None
