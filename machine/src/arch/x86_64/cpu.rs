@@ -88,7 +88,11 @@ impl Cpu {
     /// set up and `root` (the host's own root table) in CR3.
     pub unsafe fn new(id: u32) -> Cpu {
         HOST_CR3.store(io::read_cr3(), Ordering::Release);
-        HAS_XSAVE.store(io::read_cr4() & 1 << 18 != 0, Ordering::Release);
+        let has_xsave = io::read_cr4() & 1 << 18 != 0;
+        HAS_XSAVE.store(has_xsave, Ordering::Release);
+        if has_xsave {
+            fpu::find_components();
+        }
         let (mul, shift, khz) = clock::tsc_scale();
         let _ = (mul, shift);
         Cpu {

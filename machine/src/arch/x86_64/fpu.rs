@@ -1,14 +1,32 @@
 //! FPU and extended state, kept in an XSAVE image for each vCPU and switched eagerly.
 //!
 //! Why unsafe: XSAVE and XRSTOR. Invariant: the image is as large as CPUID says for every
-//! component the processor has, and 64-byte aligned.
+//! component the processor has, and 64-byte aligned. No component keeps what another vCPU had in
+//! it, not even those that this vCPU's XCR0 lacks: the guest may switch them on.
 
+use super::io;
 use alloc::alloc::{Layout, alloc_zeroed, dealloc};
 use core::arch::asm;
 use core::ptr::NonNull;
+use core::sync::atomic::{AtomicU64, Ordering};
 
 /// Bytes reserved; larger than any processor's standard-format state without AMX tiles.
 const BYTES: usize = 4096;
+
+/// Components of XCR0 that an image has room for; zero before [`find_components`].
+static COMPONENTS: AtomicU64 = AtomicU64::new(0);
+
+/// Notes what components the processor has. CR4.OSXSAVE is set.
+pub(super) fn find_components() {
+    let (all, ..) = io::cpuid(0xd, 0);
+    let fits = |i: &u32| {
+        let (size, offset, ..) = io::cpuid(0xd, *i);
+        all >> i & 1 != 0 && size.saturating_add(offset) as usize <= BYTES
+    };
+    // Up to PKRU: of what follows there are groups that can only be had whole.
+    let extended = (2..10).filter(fits).fold(0, |set, i| set | 1 << i);
+    COMPONENTS.store(all as u64 & 3 | extended, Ordering::Release);
+}
 
 /// The image of one vCPU.
 pub struct Fpu {
@@ -76,16 +94,22 @@ impl Fpu {
         }
     }
 
-    /// Brings this state into the processor; the state after reset when it is malformed.
+    /// Brings this state into the processor; the state after reset when it is malformed. What is
+    /// not in it is as after reset, too.
     pub(super) fn restore(&self, has_xsave: bool) {
         // SAFETY: clears a flag that the hypervisor owns.
         unsafe { asm!("clts", options(nomem, nostack)) };
-        if has_xsave {
+        // XRSTOR touches what XCR0 has, so that has everything for the time of it.
+        let all = COMPONENTS.load(Ordering::Relaxed) | self.xcr0;
+        if has_xsave && !xsetbv(all) {
             xsetbv(self.xcr0);
         }
         if !load(self.image.as_ptr(), has_xsave) {
             // What another guest left in the registers must not stay there.
             load(CLEAN.0.as_ptr(), has_xsave);
+        }
+        if has_xsave && all != self.xcr0 {
+            xsetbv(self.xcr0);
         }
     }
 }
