@@ -10,6 +10,7 @@ use crate::{cmdline, dom0, locks, log, run};
 use alloc::boxed::Box;
 use alloc::string::String;
 use machine::boot::Handover;
+use machine::hvm::HvmCpu;
 use machine::{Cpu, Lock};
 use xen_abi::Errno;
 
@@ -84,12 +85,14 @@ fn hypervisor(handover: &mut Handover, options: &cmdline::Options) -> Result<Hyp
         more_dead: Default::default(),
         claims: crate::mem::Claims::default(),
         cpus: handover.cpus,
+        linear_tables: options.linear_tables,
         xsm: options.xsm,
-        policies: crate::cpu_policy::Policies::new(&handover.cpu, false),
+        policies: crate::cpu_policy::Policies::new(&handover.cpu, handover.cpu.has_hvm()),
         command_line: options.line.clone(),
         noreboot: options.noreboot,
         cpuinfo: options.cpuinfo,
         domains: DomainList::default(),
+        changes: crate::domain::Changes::new()?,
         virq_handlers: crate::hv::domain_lock([0; _]),
         sched: Scheduler::with(handover.cpus, options.sched, options.sched_ratelimit_us)?,
         clocks: Clocks::new(handover.cpus, booted)?,

@@ -36,7 +36,7 @@ pub enum HvmExit {
     /// HLT.
     Halt,
     /// The instruction at RIP is to be emulated: control and debug registers, string I/O,
-    /// cache control, XSETBV.
+    /// cache control, XSETBV, RDTSC where that was asked for.
     Privileged,
     /// An instruction that the guest has not: #UD.
     Undefined,
@@ -218,6 +218,8 @@ pub trait HvmApi {
     fn clear_shadow(&mut self);
     /// Asks for [`HvmExit::Window`], or does not any more.
     fn set_window(&mut self, on: bool);
+    /// Makes RDTSC an exit, or does not any more.
+    fn set_tsc_trap(&mut self, on: bool);
     /// The next instruction, where the processor said so at the last exit.
     fn next_rip(&self) -> Option<u64>;
     /// Drops the translations of this vCPU before it is entered again: the policy changed what

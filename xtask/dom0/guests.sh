@@ -62,14 +62,14 @@ disk() {
 	truncate -s "$2M" "$GUESTS/$1.img"
 }
 
-# config NAME ADDRESS [line ...]: writes /etc/xen/NAME.cfg, a PV guest with our initrd. The lines
-# come last and win over what is here.
+# config NAME ADDRESS [line ...]: writes /etc/xen/NAME.cfg, a guest with our initrd, a PV one unless
+# a line says otherwise. The lines come last and win over what is here.
 config() {
 	name=$1
 	addr=$2
 	shift 2
 	{
-		echo "# A PV guest: Debian's kernel, an initrd with busybox. xl create -c /etc/xen/$name.cfg"
+		echo "# A guest: Debian's kernel, an initrd with busybox. xl create -c /etc/xen/$name.cfg"
 		echo "name = '$name'"
 		echo "kernel = '$GUESTS/vmlinuz'"
 		echo "ramdisk = '$GUESTS/guest.img'"
@@ -94,6 +94,8 @@ examples() {
 	config pv 10 "disk = [ '$GUESTS/pv.img,raw,xvda,w' ]"
 	config pv-nodev -
 	config pv-smp 11 "vcpus = 2" "memory = 192"
+	disk pvh 64
+	config pvh 12 "type = 'pvh'" "vcpus = 2" "disk = [ '$GUESTS/pvh.img,raw,xvda,w' ]"
 }
 
 # Where a guest's console is logged; xenconsoled reopens it when the guest is made again.

@@ -81,25 +81,33 @@ demo() {
 	awk 'NR == 1 || /ahci|eth|enp|timer|resched|call/' /proc/interrupts
 }
 
-# A guest with a disk and a network card, from xl create to xl shutdown.
+# Guests with a disk and a network card, from xl create to xl shutdown: a PV one, and one in a
+# virtual machine where the processor can.
 demo_guest() {
 	guest_initrd
 	examples
-	say "a PV guest: xl create /etc/xen/pv.cfg"
-	sed 's/^/    /' /etc/xen/pv.cfg
+	demo_one pv 10
+	xl info | grep '^virt_caps' | grep -q hvm || { say "no hardware virtualisation"; return; }
+	demo_one pvh 12
+}
+
+# demo_one NAME ADDRESS
+demo_one() {
+	say "a guest: xl create /etc/xen/$1.cfg"
+	sed 's/^/    /' "/etc/xen/$1.cfg"
 	start=$(now)
-	up pv || fail "xl create pv.cfg"
+	up "$1" || fail "xl create $1.cfg"
 	say "it is up after $(($(now) - start)) s; its console:"
-	tr -d '\r' < "$(console_log pv)" | sed 's/^/    /'
+	tr -d '\r' < "$(console_log "$1")" | sed 's/^/    /'
 	xl list
-	ping -c 3 -W 5 $NET.10 || fail "the guest does not answer a ping"
-	in_guest pv 'dd if=/dev/zero of=/dev/xvda bs=1M count=8 conv=fsync 2>&1 && echo hello from the guest | dd of=/dev/xvda conv=fsync 2>/dev/null' || fail "the guest cannot write its disk"
-	said=$(head -c 20 $GUESTS/pv.img)
+	ping -c 3 -W 5 "$NET.$2" || fail "the guest does not answer a ping"
+	in_guest "$1" "dd if=/dev/zero of=/dev/xvda bs=1M count=8 conv=fsync 2>&1 && echo hello from the $1 guest | dd of=/dev/xvda conv=fsync 2>/dev/null" || fail "the guest cannot write its disk"
+	said=$(head -n 1 "$GUESTS/$1.img" | tr -d '\0')
 	say "its disk, read by dom0: $said"
-	[ "$said" = "hello from the guest" ] || fail "the guest's disk does not hold what it wrote"
-	say "xl shutdown pv"
-	xl shutdown -w pv || fail "xl shutdown"
-	gone pv || fail "the guest stays"
+	[ "$said" = "hello from the $1 guest" ] || fail "the guest's disk does not hold what it wrote"
+	say "xl shutdown $1"
+	xl shutdown -w "$1" || fail "xl shutdown"
+	gone "$1" || fail "the guest stays"
 	xl list
 }
 

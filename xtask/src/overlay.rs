@@ -31,8 +31,10 @@ const SCENARIOS: &[(&str, &str)] = &[
     ("change", include_str!("../dom0/xl/change.sh")),
     ("protect", include_str!("../dom0/xl/protect.sh")),
     ("cpu", include_str!("../dom0/xl/cpu.sh")),
+    ("pvh", include_str!("../dom0/xl/pvh.sh")),
     ("churn", include_str!("../dom0/xl/churn.sh")),
     ("kernels", include_str!("../dom0/xl/kernels.sh")),
+    ("save", include_str!("../dom0/xl/save.sh")),
     ("many", include_str!("../dom0/xl/many.sh")),
 ];
 

@@ -265,3 +265,35 @@ numbers! {
     XEN_DOMCTL_SENDTRIGGER_POWER = 3;
     XEN_DOMCTL_SENDTRIGGER_SLEEP = 4;
 }
+
+/// The argument of `XEN_DOMCTL_get_domain_state`, whose interface version is always 0 and whose
+/// `domain` is also passed back.
+#[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[repr(C)]
+pub struct DomctlGetDomainState {
+    /// `XEN_DOMCTL_GETDOMSTATE_STATE_*`.
+    pub state: u16,
+    /// `XEN_DOMCTL_GETDOMSTATE_CAP_*`.
+    pub caps: u16,
+    /// Zero.
+    pub pad0: u32,
+    /// A number that no other domain of this boot has.
+    pub unique_id: u64,
+}
+
+numbers! {
+    /// A bit of [`DomctlGetDomainState::state`].
+    u16;
+    XEN_DOMCTL_GETDOMSTATE_STATE_EXIST = 1;
+    XEN_DOMCTL_GETDOMSTATE_STATE_SHUTDOWN = 2;
+    XEN_DOMCTL_GETDOMSTATE_STATE_DYING = 4;
+    XEN_DOMCTL_GETDOMSTATE_STATE_DEAD = 8;
+}
+
+numbers! {
+    /// A bit of [`DomctlGetDomainState::caps`].
+    u16;
+    XEN_DOMCTL_GETDOMSTATE_CAP_CONTROL = 1;
+    XEN_DOMCTL_GETDOMSTATE_CAP_HARDWARE = 2;
+    XEN_DOMCTL_GETDOMSTATE_CAP_XENSTORE = 4;
+}

@@ -86,6 +86,7 @@ numbers! {
     XEN_DOMCTL_dt_overlay = 87;
     XEN_DOMCTL_gsi_permission = 88;
     XEN_DOMCTL_set_llc_colors = 89;
+    XEN_DOMCTL_get_domain_state = 90;
     XEN_DOMCTL_gdbsx_guestmemio = 1000;
     XEN_DOMCTL_gdbsx_pausevcpu = 1001;
     XEN_DOMCTL_gdbsx_unpausevcpu = 1002;

@@ -6,7 +6,7 @@
 //! it, so a tool is refused rather than misread.
 
 use xen_abi::Errno;
-use xen_abi::domctl::XEN_DOMCTL_INTERFACE_VERSION;
+use xen_abi::domctl::{XEN_DOMCTL_INTERFACE_VERSION, XEN_DOMCTL_get_domain_state};
 use xen_abi::sysctl::*;
 
 /// One version of an interface.
@@ -36,6 +36,28 @@ pub const DOMCTL: &[Version] = &[
         differs: &[],
     },
 ];
+
+/// Of a `domctl` command. Some are stable: their layouts never change, and they have version 0
+/// only.
+fn of_domctl(cmd: u32) -> &'static [Version] {
+    if cmd == XEN_DOMCTL_get_domain_state {
+        STABLE
+    } else {
+        DOMCTL
+    }
+}
+
+/// Of commands that never change.
+const STABLE: &[Version] = &[Version {
+    nr: 0,
+    releases: "4.21 and later",
+    differs: &[],
+}];
+
+/// Version `nr` of `domctl`, for command `cmd`. Errors: `EACCES` when it is not served.
+pub fn find_domctl(cmd: u32, nr: u32) -> Result<&'static Version, Errno> {
+    find(of_domctl(cmd), nr)
+}
 
 /// Of `sysctl`.
 ///

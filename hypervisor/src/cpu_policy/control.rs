@@ -35,14 +35,14 @@ pub fn levelling_caps(cx: &mut Cx, call: &mut sysctl::Call) -> HyperResult {
 /// hardware-virtualised guests where there are none.
 fn system(cx: &Cx, index: u32) -> Result<Arc<Policy>, Fail> {
     let all = &cx.hv.policies;
-    let hvm = |n: usize| all.hvm.as_ref().and_then(|pair| pair.get(n));
+    let hvm = all.hvm.as_ref();
     let policy = match index {
         XEN_SYSCTL_cpu_policy_raw => Some(&all.raw),
         XEN_SYSCTL_cpu_policy_host => Some(&all.host),
         XEN_SYSCTL_cpu_policy_pv_max => Some(&all.pv_max),
-        XEN_SYSCTL_cpu_policy_hvm_max => hvm(0),
+        XEN_SYSCTL_cpu_policy_hvm_max => hvm.map(|hvm| &hvm.max),
         XEN_SYSCTL_cpu_policy_pv_default => Some(&all.pv_default),
-        XEN_SYSCTL_cpu_policy_hvm_default => hvm(1),
+        XEN_SYSCTL_cpu_policy_hvm_default => hvm.map(|hvm| &hvm.default),
         _ => return Err(Errno::EINVAL.into()),
     };
     Ok(policy.ok_or(Errno::EOPNOTSUPP)?.clone())
@@ -121,7 +121,8 @@ pub fn set_policy(cx: &mut Cx, call: &mut domctl::Call) -> HyperResult {
     }
     let mut arm: DomctlCpuPolicy = call.op.arm();
     let base = dom.chosen_cpu_policy(cx.hv);
-    match read(cx, &base, &arm) {
+    let max = dom.most_cpu_policy(cx.hv);
+    match read(cx, &base, max, &arm) {
         Ok(policy) => {
             let done = dom.choose_cpu_policy(Arc::new(policy));
             Ok(done.then_some(0).ok_or(Errno::EEXIST)?)
@@ -135,12 +136,16 @@ pub fn set_policy(cx: &mut Cx, call: &mut domctl::Call) -> HyperResult {
     }
 }
 
-fn read(cx: &mut Cx, base: &Policy, arm: &DomctlCpuPolicy) -> Result<Policy, (Errno, Culprit)> {
+fn read(
+    cx: &mut Cx,
+    base: &Policy,
+    max: &Policy,
+    arm: &DomctlCpuPolicy,
+) -> Result<Policy, (Errno, Culprit)> {
     let mut policy = base.clone();
     wire::read_leaves(cx, &mut policy, GuestPtr::new(arm.leaves), arm.nr_leaves)?;
     wire::read_msrs(cx, &mut policy, GuestPtr::new(arm.msrs), arm.nr_msrs)?;
-    let all = &cx.hv.policies;
-    build::check(&policy, &all.pv_max).map_err(|culprit| (Errno::EINVAL, culprit))?;
-    build::constrain(&mut policy, &all.raw, &all.pv_max);
+    build::check(&policy, max).map_err(|culprit| (Errno::EINVAL, culprit))?;
+    build::constrain(&mut policy, &cx.hv.policies.raw, max);
     Ok(policy)
 }

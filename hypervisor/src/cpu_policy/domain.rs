@@ -45,11 +45,20 @@ impl Domain {
     }
 
     fn default_policy<'a>(&self, hv: &'a Hypervisor) -> &'a Arc<Policy> {
-        if self.privileged {
-            &hv.policies.control
-        } else {
-            &hv.policies.pv_default
+        let all = &hv.policies;
+        match (self.hvm.get().and(all.hvm.as_ref()), self.privileged) {
+            (Some(hvm), true) => &hvm.control,
+            (Some(hvm), false) => &hvm.default,
+            (None, true) => &all.control,
+            (None, false) => &all.pv_default,
         }
+    }
+
+    /// The most that its processor can look like.
+    pub fn most_cpu_policy<'a>(&self, hv: &'a Hypervisor) -> &'a Arc<Policy> {
+        let all = &hv.policies;
+        let hvm = self.hvm.get().and(all.hvm.as_ref());
+        hvm.map_or(&all.pv_max, |hvm| &hvm.max)
     }
 
     /// What its processor looks like now; the tools may change it while the domain never ran.

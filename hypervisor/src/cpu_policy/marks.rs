@@ -124,11 +124,45 @@ const HVM_MORE: FeatureSet = FeatureSet([
     0,
 ]);
 
+/// Marked for hardware-virtualised guests, or for all, but not served to them yet: what has
+/// registers that are not switched (RDTSCP, RDPID, protection keys, PCID, bounds, shadow stacks,
+/// supervisor state, measures against speculation) and virtualisation in itself.
+const HVM_UNSERVED: FeatureSet = FeatureSet([
+    0,
+    0x0102_0020,
+    0x0800_0000,
+    0x0000_0014,
+    0x0000_0008,
+    0x0000_4402,
+    0x8040_0088,
+    0,
+    0x111f_c000,
+    0x1000_0000,
+    0x0008_0000,
+    0x0000_0102,
+    0,
+    0x0000_0016,
+    0,
+    0,
+    0,
+    0,
+    0,
+]);
+
 /// What guests with nested paging get: marked with a capital.
-pub const HVM_DEFAULT: FeatureSet = union(PV_DEFAULT, HVM_OWN);
+pub const HVM_DEFAULT: FeatureSet = without(union(PV_DEFAULT, HVM_OWN), HVM_UNSERVED);
 
 /// What they can have: marked at all.
-pub const HVM_MAX: FeatureSet = union(union(HVM_DEFAULT, PV_MORE), HVM_MORE);
+pub const HVM_MAX: FeatureSet = without(union(union(HVM_DEFAULT, PV_MORE), HVM_MORE), HVM_UNSERVED);
+
+const fn without(mut all: FeatureSet, less: FeatureSet) -> FeatureSet {
+    let mut word = 0;
+    while word < WORDS {
+        all.0[word] &= !less.0[word];
+        word += 1;
+    }
+    all
+}
 
 const fn union(a: FeatureSet, b: FeatureSet) -> FeatureSet {
     let mut all = a;

@@ -37,8 +37,18 @@ pub struct Policies {
     pub pv_default: Arc<Policy>,
     /// What the control domain gets.
     pub control: Arc<Policy>,
-    /// The most for hardware-virtualised guests, and what they get; none without such guests.
-    pub hvm: Option<[Arc<Policy>; 2]>,
+    /// Those of hardware-virtualised guests; none without such guests.
+    pub hvm: Option<HvmPolicies>,
+}
+
+/// The policies of hardware-virtualised guests.
+pub struct HvmPolicies {
+    /// The most for them.
+    pub max: Arc<Policy>,
+    /// What they get.
+    pub default: Arc<Policy>,
+    /// What the control domain gets when it is one.
+    pub control: Arc<Policy>,
 }
 
 impl Policies {
@@ -52,7 +62,15 @@ impl Policies {
             [Arc::new(max), Arc::new(default)]
         };
         let [pv_max, pv_default] = pair(&marks::PV_MAX, &marks::PV_DEFAULT);
-        let hvm = hvm.then(|| pair(&marks::HVM_MAX, &marks::HVM_DEFAULT));
+        let hvm = hvm.then(|| {
+            let [max, default] = pair(&marks::HVM_MAX, &marks::HVM_DEFAULT);
+            let control = Arc::new(build::control(&host, &default));
+            HvmPolicies {
+                max,
+                default,
+                control,
+            }
+        });
         let control = Arc::new(build::control(&host, &pv_default));
         Policies {
             raw: Arc::new(raw),

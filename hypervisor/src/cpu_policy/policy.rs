@@ -105,6 +105,11 @@ impl Policy {
         wide(user[EAX], user[EDX]) | wide(system[ECX], system[EDX])
     }
 
+    /// Bits of a physical address.
+    pub fn address_bits(&self) -> u32 {
+        (self.extended[8][EAX] & 0xff).clamp(36, 52)
+    }
+
     /// MSR 0x10a; `None` for a processor that has none.
     pub fn arch_caps(&self) -> Option<u64> {
         let [low, high] = self.arch_caps;

@@ -7,28 +7,22 @@ use super::pvh_map::{self, Part};
 use crate::cmdline::Options;
 use crate::domain::Domain;
 use crate::hv::Hypervisor;
-use crate::hvm::{HvmDomain, HvmVcpu};
 use crate::loader::{Image, LoadError, Notes};
+use crate::log;
 use crate::mem::p2m;
-use crate::{locks, log};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::sync::atomic::Ordering;
 use machine::boot::MemoryKind;
-use machine::hvm::{HvmApi, HvmCpu, Reg};
-use machine::nested::Nested;
+use machine::hvm::HvmCpu;
 use machine::{Cpu, Gfn};
 use xen_abi::Errno;
 use xen_abi::hvm::*;
 use xen_abi::memory::reservation::E820Entry;
-use xen_abi::shared_info::{VCPU_INFO_SIZE, VCPU_INFO_UPCALL_MASK};
 use xen_abi::start_info::{SIF_INITDOMAIN, SIF_PRIVILEGED};
 use zerocopy::IntoBytes;
 
 /// Everything that the kernel is given lies below this.
 const LIMIT: u64 = 1 << 32;
-/// The page attribute table that the hypervisor uses itself.
-const PAT: u64 = 0x0000_0501_0007_0406;
 
 /// Builds it and brings its first vCPU up.
 pub fn build(
@@ -80,21 +74,10 @@ pub fn build(
 
 /// Makes the domain a hardware-virtualised one, its vCPUs too.
 fn make(hv: &Hypervisor, cpu: &mut Cpu, dom: &Arc<Domain>) -> Result<(), Errno> {
-    let root = p2m::table_frame(hv, cpu).ok_or(Errno::ENOMEM)?;
-    let nested = Arc::new(Nested::new(root, locks::P2M));
+    crate::hvm::make(hv, cpu, dom)?;
     for vcpu in dom.all_vcpus() {
-        let mut hvm = HvmVcpu::new(nested.clone(), vcpu.id).ok_or(Errno::ENOMEM)?;
-        hvm.state.set(Reg::Pat, PAT);
-        vcpu.state.lock().hvm = Some(hvm);
-        // Ticks are the local APIC's.
-        crate::time::set_period(hv, cpu, vcpu, 0)?;
-        // Interrupts are masked by the processor's own flag.
-        let at = vcpu.id as usize * VCPU_INFO_SIZE + VCPU_INFO_UPCALL_MASK;
-        if let Some(mask) = dom.shared_info.byte(at).filter(|_| vcpu.id < 32) {
-            mask.store(0, Ordering::Relaxed);
-        }
+        crate::hvm::make_vcpu(dom, vcpu)?;
     }
-    dom.hvm.call_once(|| HvmDomain::new(nested));
     Ok(())
 }
 

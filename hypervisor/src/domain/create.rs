@@ -29,6 +29,8 @@ pub struct NewDomain {
     pub cpupool: u32,
     /// Whether it runs the Xenstore.
     pub xenstore: bool,
+    /// Whether it is hardware-virtualised.
+    pub hvm: bool,
     /// The configuration that tools read back.
     pub arch: ArchDomainconfig,
 }
@@ -51,6 +53,7 @@ pub fn create(hv: &Hypervisor, cpu: &mut Cpu, new: &NewDomain) -> Result<Arc<Dom
             .while_pool(new.cpupool, || hv.domains.insert(dom))
             .ok_or(Errno::ENODEV)?;
         if inserted {
+            hv.changes.note(id);
             return hv.domains.any(id.into()).ok_or(Errno::ENOMEM);
         }
         // Another call took the id just now: it is an error only for who wanted that one.
@@ -73,6 +76,9 @@ fn build(hv: &Hypervisor, cpu: &mut Cpu, id: DomId, new: &NewDomain) -> Result<A
     dom.events.set_limit(new.max_port);
     let (frames, track_frames, version) = new.grants;
     dom.grants.set_limits(frames, track_frames, version);
+    if new.hvm {
+        crate::hvm::make(hv, cpu, &dom)?;
+    }
     *dom.controller_pauses.lock() = 1;
     dom.pause_count.store(1, Ordering::SeqCst);
     crate::time::show_wall(hv, &dom);
@@ -90,6 +96,7 @@ pub fn make_vcpus(hv: &Hypervisor, cpu: &Cpu, dom: &Arc<Domain>) -> Result<bool,
         let nth = id as usize % cpus.count().max(1) as usize;
         let first = cpus.iter().nth(nth).unwrap_or(0);
         let vcpu = Vcpu::new(dom, id, first).ok_or(Errno::ENOMEM)?;
+        crate::hvm::make_vcpu(dom, &vcpu)?;
         // Another call may have been faster: its vCPU stays.
         slot.call_once(|| vcpu);
         if cpu.work_pending() {

@@ -2,7 +2,7 @@
 //!
 //! It is marked as dying first, so that nobody finds it by its id any more, and its vCPUs leave
 //! their CPUs. What it holds goes in an order in which nothing comes back: ports, interrupts,
-//! vCPUs with their tables, pages, uses of others' grants. Then it is dead: a record that waits
+//! vCPUs with their tables, pages with the physical map, uses of others' grants. Then it is dead: a record that waits
 //! for the memory that others still hold. Lock: the teardown's, which is only tried for, as the
 //! steps take all the others.
 //!
@@ -71,6 +71,15 @@ impl Domain {
     }
 }
 
+impl Domain {
+    /// Calls `each` with the tables whose end was interrupted by the domain's own.
+    pub fn each_left_table(&self, each: impl FnMut(&Page)) {
+        if let Some(teardown) = self.teardown.try_lock() {
+            teardown.old.iter().for_each(each);
+        }
+    }
+}
+
 /// One stage, or a part of it: the stage that follows once it is complete.
 fn step(
     hv: &Hypervisor,
@@ -118,6 +127,7 @@ fn step(
             dom.shared_info.info().set_owner(NO_OWNER);
             let _ = crate::mem::alloc::claim(hv, dom, 0);
             hv.domains.add_zombie(dom);
+            hv.changes.note(dom.id);
             crate::event::notify_virq(hv, cpu, VIRQ_DOM_EXC);
             Some(Stage::Done)
         }
@@ -161,6 +171,12 @@ fn relinquish(
         let mut tables = Tables { hv, cpu, dom, old };
         tables.finish_old()?;
         if *frames == 0 {
+            // A table's end can let go of very many at once.
+            while hv.reap_some() {
+                if cpu.work_pending() {
+                    return Err(Fail::Restart);
+                }
+            }
             return Ok(());
         }
         if let Some(mfn) = dom.pages.rotate(hv.mem) {
@@ -170,7 +186,7 @@ fn relinquish(
             *frames = 0;
         }
         if frames.is_multiple_of(BATCH) {
-            hv.reap();
+            hv.reap_some();
             if cpu.work_pending() {
                 return Err(Fail::Restart);
             }
@@ -200,6 +216,7 @@ pub fn bury(hv: &Hypervisor, cpu: &Cpu) {
                 *handler = 0;
             }
         }
+        hv.changes.note(dom.id);
         drop(dom);
         crate::event::notify_virq(hv, cpu, VIRQ_DOM_EXC);
     }

@@ -49,6 +49,10 @@ pub fn info(hv: &Hypervisor, cpu: &Cpu, dom: &Domain) -> DomctlGetdomaininfo {
         (up && blocked, XEN_DOMINF_blocked),
         (up && running, XEN_DOMINF_running),
         (dom.debugged.load(Ordering::Relaxed), XEN_DOMINF_debugged),
+        (
+            dom.hvm.get().is_some(),
+            XEN_DOMINF_hvm_guest | XEN_DOMINF_hap,
+        ),
         (dom.xenstore.load(Ordering::Relaxed), XEN_DOMINF_xs_domain),
     ];
     info.flags = flags

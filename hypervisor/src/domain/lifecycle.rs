@@ -108,6 +108,7 @@ impl Domain {
 
     /// Tells of a shutdown: whoever subscribed to a suspend, else the control domain.
     fn announce(&self, hv: &Hypervisor, cpu: &Cpu, reason: u32) {
+        hv.changes.note(self.id);
         let port = self.suspend_port.load(Ordering::Relaxed);
         if reason == SHUTDOWN_suspend && port != 0 {
             // A port that cannot send is the tools' own fault.

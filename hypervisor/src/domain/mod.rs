@@ -1,5 +1,6 @@
 //! Domains and their vCPUs: who they are and what they own.
 
+mod changes;
 mod create;
 mod destroy;
 mod info;
@@ -9,6 +10,7 @@ mod lookup;
 mod pages;
 mod vcpu;
 
+pub use changes::{Changes, state};
 pub use create::{MAX_VCPUS, NewDomain, create, make_vcpus};
 pub use destroy::bury;
 pub use info::info;
@@ -16,7 +18,7 @@ pub use list::DomainList;
 pub use pages::DomainPages;
 pub use vcpu::{Callback, GuestArea, PvTraps, Vcpu, VcpuState};
 
-use crate::event::EventState;
+use crate::event::{EventState, WritablePage};
 use crate::fail::Fail;
 use crate::grant::GrantState;
 use crate::hv::domain_lock;
@@ -25,7 +27,7 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use machine::{AtomicCpuMask, Lock, Page, PageType, TypeGet};
+use machine::{AtomicCpuMask, Lock, Page};
 use spin::Once;
 use xen_abi::arch_x86::ArchDomainconfig;
 use xen_abi::shared_info::{VCPU_INFO_SIZE, VCPU_INFO_UPCALL_MASK};
@@ -38,6 +40,8 @@ pub type ShutdownCode = u32;
 pub struct Domain {
     /// Its id.
     pub id: DomId,
+    /// A number that no other domain of this boot has.
+    pub unique_id: AtomicU64,
     /// Whether it is the control domain (dom0).
     pub privileged: bool,
     /// Its UUID.
@@ -45,7 +49,7 @@ pub struct Domain {
     /// Its vCPUs, by number; filled as they are made.
     pub vcpus: Box<[Once<Arc<Vcpu>>]>,
     /// The page that it shares with the hypervisor.
-    pub shared_info: Page,
+    pub shared_info: WritablePage,
     /// Its memory.
     pub pages: DomainPages,
     /// CPUs whose TLB may hold translations of this domain.
@@ -72,6 +76,8 @@ pub struct Domain {
     pub share: Arc<crate::sched::Share>,
     /// The pool of CPUs that it runs in; see [`crate::sched::Scheduler::pool`].
     pub cpupool: AtomicU32,
+    /// Whether its writes are asked for.
+    pub log_dirty: Lock<crate::control::LogDirty>,
     /// How many want it not to run.
     pub pause_count: AtomicU32,
     /// How many of those are the tools' own (`pausedomain`).
@@ -114,11 +120,7 @@ impl Domain {
             .map_err(|_| Errno::ENOMEM)?;
         vcpus.resize_with(max_vcpus as usize, Once::new);
         // The hypervisor writes to it: it can be nothing but writable memory, for good.
-        match shared_info.get_type(PageType::Writable) {
-            TypeGet::Ready => {}
-            TypeGet::ReadyFlush => shared_info.type_validated(),
-            _ => return Err(Errno::EINVAL),
-        }
+        let shared_info = WritablePage::hold(shared_info).ok_or(Errno::EINVAL)?;
         // Events are masked until each vCPU's kernel is ready for them.
         for vcpu in 0..xen_abi::xen::XEN_LEGACY_MAX_VCPUS as usize {
             let at = vcpu * VCPU_INFO_SIZE + VCPU_INFO_UPCALL_MASK;
@@ -128,6 +130,7 @@ impl Domain {
         }
         Ok(Arc::new(Domain {
             id,
+            unique_id: AtomicU64::new(0),
             privileged,
             handle: domain_lock([0; 16]),
             vcpus: vcpus.into_boxed_slice(),
@@ -145,6 +148,7 @@ impl Domain {
             time_offset: AtomicU64::new(0),
             share: Arc::new(crate::sched::Share::default()),
             cpupool: AtomicU32::new(0),
+            log_dirty: domain_lock(Default::default()),
             pause_count: AtomicU32::new(0),
             controller_pauses: domain_lock(0),
             dying: AtomicBool::new(false),
@@ -180,6 +184,14 @@ impl Domain {
     /// Whether `vm_assist` type `bit` is on.
     pub fn assist(&self, bit: u32) -> bool {
         self.assists.load(Ordering::Relaxed) >> bit & 1 != 0
+    }
+
+    /// `EPERM` unless it is the control domain or runs the Xenstore.
+    pub fn require_xenstore(&self) -> Result<(), Fail> {
+        if self.xenstore.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        self.require_privilege()
     }
 
     /// `EPERM` unless it is the control domain.

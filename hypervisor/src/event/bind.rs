@@ -107,6 +107,9 @@ pub fn virq_op(cx: &mut Cx, arg: u64) -> HyperResult {
     arg.port = ports.allocate(cx.dom, Word::new(Binding::Virq(arg.virq), vcpu.id))?;
     slot.store(arg.port, Ordering::Release);
     drop(ports);
+    if arg.virq == VIRQ_DOM_EXC && send::handles(cx.hv, cx.dom, arg.virq) {
+        cx.hv.changes.begin(&cx.hv.domains);
+    }
     cx.copy_out(ptr, &arg)?;
     Ok(0)
 }

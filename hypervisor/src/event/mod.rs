@@ -14,6 +14,7 @@ mod close;
 mod control;
 mod dump;
 mod fifo;
+pub mod inspect;
 mod ops;
 mod page;
 mod ports;
@@ -25,12 +26,13 @@ mod two_level;
 mod tests;
 
 pub use bind::alloc_unbound;
+pub use channel::Binding;
 pub use close::{close, destroy};
 pub use dump::dump;
 pub use page::WritablePage;
 pub use ports::{EventState, VcpuEvents};
 pub use send::{
-    notify_virq, port_pending, send, send_global_virq, send_pirq, send_virq, unmask,
+    handles, notify_virq, port_pending, send, send_global_virq, send_pirq, send_virq, unmask,
     vcpu_info_moved,
 };
 

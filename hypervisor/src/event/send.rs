@@ -140,6 +140,11 @@ pub fn send_global_virq(hv: &Hypervisor, cpu: &Cpu, dom: &Domain, virq: u32) {
     }
 }
 
+/// Whether `dom` is told of `virq`, which the machine has once.
+pub fn handles(hv: &Hypervisor, dom: &Domain, virq: u32) -> bool {
+    hv.virq_handlers.lock().get(virq as usize) == Some(&dom.id)
+}
+
 /// Raises a virtual interrupt that the machine has once, at the domain that handles it.
 pub fn notify_virq(hv: &Hypervisor, cpu: &Cpu, virq: u32) {
     let handler = hv.virq_handlers.lock().get(virq as usize).copied();

@@ -1,8 +1,9 @@
 //! Control registers and EFER as guests may set them.
 
-use super::{HvmVcpu, cpuid};
-use crate::cx::Cx;
+use super::HvmVcpu;
+use crate::cpu_policy::Policy;
 use machine::hvm::{HvmApi, Reg, Seg, Segment};
+use xen_abi::arch_x86::cpufeatureset::*;
 
 /// CR0.
 pub const CR0_PE: u64 = 1;
@@ -23,6 +24,8 @@ pub const CR4_PAE: u64 = 1 << 5;
 const CR4_PGE: u64 = 1 << 7;
 /// FSGSBASE instructions.
 pub const CR4_FSGSBASE: u64 = 1 << 16;
+/// No SGDT and the like by users.
+const CR4_UMIP: u64 = 1 << 11;
 /// XSAVE.
 pub const CR4_OSXSAVE: u64 = 1 << 18;
 /// No execution of users' pages.
@@ -40,23 +43,33 @@ pub const LMA: u64 = 1 << 10;
 pub const NXE: u64 = 1 << 11;
 const FFXSR: u64 = 1 << 14;
 
-/// Bits of CR4 that the features of CPUID leaves 1 (ECX) and 7 (EBX) give.
-fn cr4_allowed(leaf1_ecx: u32, leaf7_ebx: u32) -> u64 {
+/// Bits of CR4 that a guest may set whose processor is `policy`.
+pub fn cr4_of(policy: &Policy) -> u64 {
+    let features = policy.features();
     let mut allowed = CR4_BASIC;
-    for (have, bit) in [
-        (leaf1_ecx & 1 << 26 != 0, CR4_OSXSAVE),
-        (leaf7_ebx & 1 != 0, CR4_FSGSBASE),
-        (leaf7_ebx & 1 << 7 != 0, CR4_SMEP),
-        (leaf7_ebx & 1 << 20 != 0, CR4_SMAP),
+    for (feature, bit) in [
+        (XEN_X86_FEATURE_XSAVE, CR4_OSXSAVE),
+        (XEN_X86_FEATURE_FSGSBASE, CR4_FSGSBASE),
+        (XEN_X86_FEATURE_SMEP, CR4_SMEP),
+        (XEN_X86_FEATURE_SMAP, CR4_SMAP),
+        (XEN_X86_FEATURE_UMIP, CR4_UMIP),
     ] {
-        allowed |= if have { bit } else { 0 };
+        allowed |= if features.has(feature) { bit } else { 0 };
     }
     allowed
 }
 
-/// Bits of CR4 that the calling guest may set.
-pub fn cr4_of(cx: &Cx) -> u64 {
-    cr4_allowed(cpuid::leaf(cx, 1, 0)[2], cpuid::leaf(cx, 7, 0)[1])
+/// Whether a vCPU of such a processor can have these: CR0, CR4, EFER.
+pub fn is_valid([cr0, cr4, efer]: [u64; 3], policy: &Policy) -> bool {
+    let known = SCE | LME | LMA | NXE | FFXSR;
+    let long = efer & LME != 0 && cr0 & CR0_PG != 0;
+    cr0 & !CR0_KNOWN == 0
+        && cr0 & (CR0_PE | CR0_PG) != CR0_PG
+        && cr0 & (CR0_NW | CR0_CD) != CR0_NW
+        && cr4 & !cr4_of(policy) == 0
+        && efer & !known == 0
+        && (efer & LMA != 0) == long
+        && (!long || cr4 & CR4_PAE != 0)
 }
 
 impl HvmVcpu {

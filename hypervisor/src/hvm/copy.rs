@@ -1,4 +1,5 @@
-//! Copies from and to the calling guest's linear addresses, with the rights of what it runs.
+//! Copies from and to the calling guest's linear addresses: with the rights of what it runs, or
+//! with its kernel's, for what it asked the hypervisor to write at any time.
 
 use super::walk::Access;
 use crate::cx::Cx;
@@ -16,10 +17,6 @@ fn pieces(
     mut each: impl FnMut(&Page, usize, core::ops::Range<usize>) -> bool,
 ) -> Result<(), Trap> {
     let hvm = cx.st.hvm.as_ref().ok_or(Trap::GP)?;
-    let access = Access {
-        user: hvm.state.cpl() == 3,
-        ..access
-    };
     let flags = cx.cpu.regs().rflags;
     let mut done = 0;
     while done < len {
@@ -37,25 +34,36 @@ fn pieces(
     Ok(())
 }
 
+/// An access of what the guest runs.
+fn own(cx: &Cx) -> Access {
+    Access {
+        user: cx.st.hvm.as_ref().is_some_and(|hvm| hvm.state.cpl() == 3),
+        ..Access::default()
+    }
+}
+
 /// Copies from guest memory. Errors: the trap that the access is.
 pub fn read(cx: &Cx, va: u64, buf: &mut [u8]) -> Result<(), Trap> {
-    pieces(
-        cx,
-        va,
-        buf.len(),
-        Access::default(),
-        |page, offset, range| {
-            buf.get_mut(range)
-                .is_some_and(|part| page.read(offset, part))
-        },
-    )
+    read_as(cx, va, buf, own(cx))
+}
+
+/// As [`read`], for the guest's kernel.
+pub fn read_kernel(cx: &Cx, va: u64, buf: &mut [u8]) -> Result<(), Trap> {
+    read_as(cx, va, buf, Access::default())
+}
+
+fn read_as(cx: &Cx, va: u64, buf: &mut [u8], access: Access) -> Result<(), Trap> {
+    pieces(cx, va, buf.len(), access, |page, offset, range| {
+        buf.get_mut(range)
+            .is_some_and(|part| page.read(offset, part))
+    })
 }
 
 /// As [`read`], for code.
 pub fn fetch(cx: &Cx, va: u64, buf: &mut [u8]) -> Result<(), Trap> {
     let access = Access {
         exec: true,
-        ..Access::default()
+        ..own(cx)
     };
     pieces(cx, va, buf.len(), access, |page, offset, range| {
         buf.get_mut(range)
@@ -66,9 +74,18 @@ pub fn fetch(cx: &Cx, va: u64, buf: &mut [u8]) -> Result<(), Trap> {
 /// Copies to guest memory. Errors: the trap that the access is; what lay in pages before it was
 /// written.
 pub fn write(cx: &Cx, va: u64, buf: &[u8]) -> Result<(), Trap> {
+    write_as(cx, va, buf, own(cx))
+}
+
+/// As [`write`], for the guest's kernel.
+pub fn write_kernel(cx: &Cx, va: u64, buf: &[u8]) -> Result<(), Trap> {
+    write_as(cx, va, buf, Access::default())
+}
+
+fn write_as(cx: &Cx, va: u64, buf: &[u8], access: Access) -> Result<(), Trap> {
     let access = Access {
         write: true,
-        ..Access::default()
+        ..access
     };
     pieces(cx, va, buf.len(), access, |page, offset, range| {
         buf.get(range).is_some_and(|part| page.write(offset, part))

@@ -5,16 +5,23 @@ use crate::log;
 use core::sync::atomic::Ordering;
 use machine::CpuApi;
 use machine::hvm::{HvmApi, Reg, Seg};
-use xen_abi::sched::SHUTDOWN_crash;
+use xen_abi::hvm::HVM_PARAM_TRIPLE_FAULT_REASON;
+use xen_abi::sched::{SHUTDOWN_crash, SHUTDOWN_reboot};
 
 /// Logs why, shows the vCPU's registers, and shuts the calling domain down as crashed.
 #[cold]
 pub fn crash(cx: &mut Cx, why: &str) {
+    show(cx, why);
+    end(cx, SHUTDOWN_crash);
+}
+
+/// Logs why a domain ends, and the vCPU's registers.
+fn show(cx: &mut Cx, why: &str) {
     let r = *cx.cpu.regs();
     log!(
         cx.hv,
         Error,
-        "d{}v{} crashed in a virtual machine: {why}",
+        "d{}v{} ends in a virtual machine: {why}",
         cx.dom.id,
         cx.vcpu.id
     );
@@ -68,10 +75,28 @@ pub fn crash(cx: &mut Cx, why: &str) {
     if super::read(cx, r.rip, &mut code).is_ok() {
         log!(cx.hv, Error, "code at rip: {code:02x?}");
     }
-    *cx.dom.shutdown.lock() = Some(SHUTDOWN_crash);
-    cx.dom.pause_count.fetch_add(1, Ordering::SeqCst);
+}
+
+/// A processor that cannot deliver a double fault is reset: the domain ends as its parameter
+/// `HVM_PARAM_TRIPLE_FAULT_REASON` says.
+#[cold]
+pub fn triple_fault(cx: &mut Cx) {
+    let hvm = cx.dom.hvm.get();
+    let reason = hvm.and_then(|hvm| hvm.param(HVM_PARAM_TRIPLE_FAULT_REASON));
+    let reason = reason.map_or(SHUTDOWN_reboot, |reason| {
+        reason.load(Ordering::Relaxed) as u32
+    });
+    show(cx, "a triple fault");
+    end(cx, reason);
+}
+
+fn end(cx: &mut Cx, reason: u32) {
     if cx.dom.privileged {
+        *cx.dom.shutdown.lock() = Some(SHUTDOWN_crash);
+        cx.dom.pause_count.fetch_add(1, Ordering::SeqCst);
         crate::dom0::crashed(cx.hv, cx.cpu);
+    } else {
+        cx.dom.shut_down(cx.hv, cx.cpu, reason);
     }
     cx.reschedule();
 }

@@ -227,7 +227,7 @@ impl Privileged for Emulated<'_, '_> {
 
     fn write_cr(&mut self, index: u8, value: u64) -> Result<()> {
         let allowed = if index == 4 {
-            control::cr4_of(self.cx)
+            control::cr4_of(self.cx.dom.cpu_policy(self.cx.hv))
         } else {
             0
         };
@@ -286,8 +286,7 @@ impl Privileged for Emulated<'_, '_> {
     }
 
     fn read_tsc(&mut self) -> Result<u64> {
-        let tsc = self.cx.cpu.tsc();
-        Ok(tsc.wrapping_add(self.hvm()?.state.get(Reg::TscOffset)))
+        Ok(super::tsc(self.cx))
     }
 
     fn read_tsc_aux(&mut self) -> Result<u32> {
@@ -306,11 +305,17 @@ impl Privileged for Emulated<'_, '_> {
         if self.hvm()?.state.get(Reg::Cr4) & control::CR4_OSXSAVE == 0 {
             return Err(Trap::UD);
         }
-        if index == 0 && value & !cpuid::XCR0 == 0 && self.cx.cpu.set_xcr0(value) {
+        let states = self.cx.dom.cpu_policy(self.cx.hv).states();
+        if index == 0 && value & !states == 0 && self.cx.cpu.set_xcr0(value) {
             Ok(())
         } else {
             Err(Trap::GP)
         }
+    }
+
+    fn check_port(&mut self, _port: u16, _size: Size) -> Result<()> {
+        // The processor has looked before it left the guest.
+        Ok(())
     }
 
     fn port_in(&mut self, port: u16, size: Size) -> Result<u32> {

@@ -51,10 +51,10 @@ fn others(cx: &mut Cx, exit: HvmExit) {
                 hvm.look = true;
             }
         }
-        HvmExit::Shutdown => crash(cx, "a triple fault"),
+        HvmExit::Shutdown => crash::triple_fault(cx),
         HvmExit::Invalid(code) => {
             crate::guest_log!(cx, Error, "exit {code:#x}");
-            crash(cx, "an exit that is not to be");
+            crash::crash(cx, "an exit that is not to be");
         }
         HvmExit::Nmi | HvmExit::Hypercall | HvmExit::Interrupt(_) => {}
     }
@@ -63,7 +63,7 @@ fn others(cx: &mut Cx, exit: HvmExit) {
 /// Injects an exception.
 fn raise(cx: &mut Cx, vector: u8, error: Option<u32>) {
     if !inject::exception(cx, vector, error) {
-        crash(cx, "a triple fault");
+        crash::triple_fault(cx);
     }
 }
 
@@ -159,7 +159,7 @@ fn finish(cx: &mut Cx, result: Result) {
         }
         Err(trap) => {
             if !inject::trap(cx, trap) {
-                crash(cx, "a triple fault");
+                crash::triple_fault(cx);
             }
         }
     }

@@ -16,9 +16,12 @@ mod hypercall;
 mod inject;
 mod mmio;
 mod msr;
+mod mtrr;
 pub mod op;
+mod params;
 mod posted;
 pub mod run;
+pub mod save;
 mod start;
 #[cfg(test)]
 mod tests;
@@ -26,11 +29,21 @@ mod vcpu;
 pub mod vlapic;
 mod walk;
 
-pub use copy::{read, write};
+pub use copy::{read_kernel as read, write_kernel as write};
 pub use crash::crash;
 pub use deliver::has_work;
-pub use domain::HvmDomain;
+pub use domain::{HvmDomain, make, make_vcpu};
 #[cfg(test)]
 pub use exits::serve as serve_exit;
+pub use hypercall::fill_page as fill_hypercall_page;
 pub use posted::Posted;
 pub use vcpu::HvmVcpu;
+
+/// The time stamp counter as the loaded vCPU reads it.
+fn tsc(cx: &crate::cx::Cx) -> u64 {
+    let counter = crate::time::tsc::read(cx.cpu, cx.dom);
+    match cx.dom.tsc.get().emulated {
+        Some(_) => counter,
+        None => counter.wrapping_add(crate::time::tsc_offset(cx.vcpu)),
+    }
+}

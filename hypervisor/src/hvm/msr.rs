@@ -27,7 +27,7 @@ const NB_CFG: u32 = 0xc001_001f;
 const DE_CFG: u32 = 0xc001_1029;
 
 /// Memory types that the page attribute table may name.
-fn pat_ok(value: u64) -> bool {
+pub fn pat_ok(value: u64) -> bool {
     value
         .to_le_bytes()
         .iter()
@@ -38,8 +38,11 @@ fn pat_ok(value: u64) -> bool {
 pub fn read(cx: &mut Cx, msr: u32) -> Option<u64> {
     let now = cx.cpu.now();
     let hvm = cx.st.hvm.as_mut()?;
+    if let Some(value) = hvm.mtrr.read(msr) {
+        return Some(value);
+    }
     match msr {
-        TSC => Some(cx.cpu.tsc().wrapping_add(hvm.state.get(Reg::TscOffset))),
+        TSC => Some(super::tsc(cx)),
         APIC_BASE => Some(hvm.lapic.base()),
         EFER => Some(hvm.state.get(Reg::Efer)),
         PAT => Some(hvm.state.get(Reg::Pat)),
@@ -55,13 +58,21 @@ pub fn read(cx: &mut Cx, msr: u32) -> Option<u64> {
 /// Writes an MSR. `false` is a #GP.
 pub fn write(cx: &mut Cx, msr: u32, value: u64) -> bool {
     let now = cx.cpu.now();
+    let bits = cx.dom.cpu_policy(cx.hv).address_bits();
     let Some(hvm) = cx.st.hvm.as_mut() else {
         return false;
     };
+    if let Some(done) = hvm.mtrr.write(msr, value, bits) {
+        return done;
+    }
     match msr {
         TSC => {
-            let offset = value.wrapping_sub(cx.cpu.tsc());
-            hvm.state.set(Reg::TscOffset, offset);
+            // A counter that is made of system time is not the guest's to set.
+            if cx.dom.tsc.get().emulated.is_none() {
+                let offset = value.wrapping_sub(cx.cpu.tsc());
+                crate::time::set_tsc_offset(cx.vcpu, offset);
+                crate::time::enter(cx);
+            }
             true
         }
         APIC_BASE => {

@@ -4,6 +4,7 @@
     reason = "operations are named as in Xen's headers"
 )]
 
+use super::params;
 use crate::cx::Cx;
 use crate::domain::Vcpu;
 use crate::fail::{Fail, HyperResult};
@@ -17,8 +18,8 @@ use xen_abi::hvm::*;
 /// The hypercall. Errors: `ENOSYS`, and each operation's own.
 pub fn call(cx: &mut Cx, [cmd, arg]: [u64; 2]) -> HyperResult {
     match cmd as u32 {
-        HVMOP_set_param => set_param(cx, arg),
-        HVMOP_get_param => get_param(cx, arg),
+        HVMOP_set_param => params::set(cx, arg),
+        HVMOP_get_param => params::get(cx, arg),
         HVMOP_get_time => {
             let now = cx.cpu.now();
             cx.copy_out(GuestPtr::new(arg), &HvmGetTime { now })?;
@@ -33,7 +34,7 @@ pub fn call(cx: &mut Cx, [cmd, arg]: [u64; 2]) -> HyperResult {
 /// `EINVAL` for a state that no processor can be in; `EOPNOTSUPP` for 32-bit ones.
 pub fn initialise(cx: &mut Cx, vcpu: &Arc<Vcpu>, arg: u64) -> HyperResult {
     let context: VcpuHvmContext = cx.copy_in(GuestPtr::new(arg))?;
-    let allowed = super::control::cr4_of(cx);
+    let allowed = super::control::cr4_of(cx.dom.cpu_policy(cx.hv));
     let already = || vcpu.sched.initialised.load(Ordering::Acquire);
     if already() {
         return Err(Errno::EEXIST.into());
@@ -46,49 +47,6 @@ pub fn initialise(cx: &mut Cx, vcpu: &Arc<Vcpu>, arg: u64) -> HyperResult {
     let hvm = state.hvm.as_mut().ok_or(Errno::EINVAL)?;
     hvm.set_context(&context, allowed)?;
     vcpu.sched.initialised.store(true, Ordering::Release);
-    Ok(0)
-}
-
-/// Sets a parameter that the guest may set for itself. Errors: `EFAULT`; `EINVAL` for a number
-/// that there is not; `ESRCH`, `EPERM`; `EOPNOTSUPP` for a way of calling back that there is
-/// not.
-fn set_param(cx: &mut Cx, arg: u64) -> HyperResult {
-    let wish: HvmParam = cx.copy_in(GuestPtr::new(arg))?;
-    if wish.index >= HVM_NR_PARAMS {
-        return Err(Errno::EINVAL.into());
-    }
-    let dom = cx.resolve(wish.domid)?;
-    let hvm = dom.hvm.get().ok_or(Errno::EINVAL)?;
-    let slot = hvm.param(wish.index).ok_or(Errno::EINVAL)?;
-    match wish.index {
-        HVM_PARAM_CALLBACK_IRQ => {
-            let by_vector = wish.value & HVM_PARAM_CALLBACK_IRQ_TYPE_MASK
-                == HVM_PARAM_CALLBACK_TYPE_VECTOR << 56;
-            // A global interrupt, by controllers that are not there yet, is taken and does
-            // nothing: kernels name one when they have upcalls by vectors of their vCPUs.
-            let by_gsi =
-                wish.value & HVM_PARAM_CALLBACK_IRQ_TYPE_MASK == HVM_PARAM_CALLBACK_TYPE_GSI << 56;
-            if !by_vector && !by_gsi {
-                return Err(Errno::EOPNOTSUPP.into());
-            }
-            if by_vector && (wish.value as u8) < 16 {
-                return Err(Errno::EINVAL.into());
-            }
-            slot.store(wish.value, Ordering::Relaxed);
-            Ok(0)
-        }
-        _ => Err(Errno::EPERM.into()),
-    }
-}
-
-/// Reads a parameter. Errors: as for setting one.
-fn get_param(cx: &mut Cx, arg: u64) -> HyperResult {
-    let mut wish: HvmParam = cx.copy_in(GuestPtr::new(arg))?;
-    let dom = cx.resolve(wish.domid)?;
-    let hvm = dom.hvm.get().ok_or(Errno::EINVAL)?;
-    let slot = hvm.param(wish.index).ok_or(Errno::EINVAL)?;
-    wish.value = slot.load(Ordering::Relaxed);
-    cx.copy_out(GuestPtr::new(arg), &wish)?;
     Ok(0)
 }
 

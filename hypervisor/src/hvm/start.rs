@@ -26,8 +26,12 @@ pub fn startup(cx: &mut Cx, vcpu: &Arc<Vcpu>, page: u8) {
     };
     let Some(hvm) = &mut state.hvm else { return };
     hvm.start_real(page);
+    // Its counter is that of the one that started it.
+    crate::time::set_tsc_offset(vcpu, crate::time::tsc_offset(cx.vcpu));
     vcpu.posted.publish(hvm.lapic.address());
+    state.initialised = true;
     drop(state);
+    vcpu.sched.initialised.store(true, Ordering::SeqCst);
     cx.hv.sched.set_online(cx.cpu, cx.dom, vcpu, true);
 }
 

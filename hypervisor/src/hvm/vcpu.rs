@@ -1,5 +1,6 @@
 //! A hardware-virtualised vCPU's state, which belongs to the CPU that runs it.
 
+use super::mtrr::Mtrr;
 use super::vlapic::Vlapic;
 use super::walk::Access;
 use alloc::boxed::Box;
@@ -37,6 +38,8 @@ pub struct HvmVcpu {
     pub decoded: Decoded,
     /// Its local APIC.
     pub lapic: Vlapic,
+    /// Its memory types.
+    pub mtrr: Mtrr,
     /// The APIC may have something for the vCPU.
     pub look: bool,
     /// Its NMI handler runs.
@@ -54,6 +57,7 @@ impl HvmVcpu {
             code: Cell::new(CodePage::NONE),
             decoded: Decoded::default(),
             lapic: Vlapic::new(super::mmio::apic_id(id), id == 0),
+            mtrr: Mtrr::default(),
             look: false,
             in_nmi: false,
         }))

@@ -111,10 +111,11 @@ hypercalls! {
     30 callback_op                   2 yes no  crate::pv::traps::callback_op;
     32 event_channel_op              2 yes yes crate::event::call;
     33 physdev_op                    2 yes yes crate::irq::physdev_op;
-    34 hvm_op                        2 no  yes crate::hvm::op::call;
+    34 hvm_op                        2 yes yes crate::hvm::op::call;
     35 sysctl                        1 yes yes crate::control::sysctl::call;
     36 domctl                        1 yes yes crate::control::domctl::call;
     40 xenpmu_op                     2 yes yes crate::platform::no_performance_counters;
+    42 hypfs_op                      5 yes yes crate::control::hypfs::call;
     48 mca                           1 yes no  crate::platform::mca::call;
 }
 

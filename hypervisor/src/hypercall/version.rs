@@ -16,11 +16,16 @@ pub const VERSION: (u32, u32) = (4, 20);
 pub const EXTRA_VERSION: &str = ".0-xenios";
 /// Kinds of guests that can be built.
 const CAPABILITIES: &str = "xen-3.0-x86_64 ";
+/// With hardware virtualisation: the kinds differ in the mode that a kernel ends in, which is the
+/// guest's own business.
+const HVM_CAPABILITIES: &str = "xen-3.0-x86_64 hvm-3.0-x86_32 hvm-3.0-x86_32p hvm-3.0-x86_64 ";
 /// Whoever builds may name the sources' state, the compiler and the date.
 pub const CHANGESET: &str = match option_env!("XENIOS_CHANGESET") {
     Some(text) => text,
     None => concat!("xenios ", env!("CARGO_PKG_VERSION")),
 };
+/// Who built it, as far as it is said.
+pub const COMPILED_BY: &str = "xenios";
 /// The compiler.
 pub const COMPILER: &str = match option_env!("XENIOS_COMPILER") {
     Some(text) => text,
@@ -67,14 +72,14 @@ fn other(cx: &mut Cx, cmd: u32, arg: u64) -> HyperResult {
         XENVER_compile_info => {
             let info = CompileInfo {
                 compiler: padded(COMPILER),
-                compile_by: padded("xenios"),
+                compile_by: padded(COMPILED_BY),
                 compile_domain: padded(""),
                 compile_date: padded(BUILD_DATE),
             };
             cx.copy_out(GuestPtr::new(arg), &info)?;
             Ok(0)
         }
-        XENVER_capabilities => fixed::<XEN_CAPABILITIES_INFO_LEN>(cx, arg, CAPABILITIES),
+        XENVER_capabilities => fixed::<XEN_CAPABILITIES_INFO_LEN>(cx, arg, capabilities(cx)),
         XENVER_changeset => fixed::<XEN_CHANGESET_INFO_LEN>(cx, arg, CHANGESET),
         XENVER_platform_parameters => {
             let info = PlatformParameters {
@@ -97,10 +102,17 @@ fn other(cx: &mut Cx, cmd: u32, arg: u64) -> HyperResult {
             Err(Errno::ENODATA.into())
         }
         XENVER_extraversion2 => sized(cx, arg, EXTRA_VERSION),
-        XENVER_capabilities2 => sized(cx, arg, CAPABILITIES),
+        XENVER_capabilities2 => sized(cx, arg, capabilities(cx)),
         XENVER_changeset2 => sized(cx, arg, CHANGESET),
         XENVER_commandline2 => sized(cx, arg, command_line(cx)),
         _ => Err(Errno::ENOSYS.into()),
+    }
+}
+
+fn capabilities(cx: &Cx) -> &'static str {
+    match cx.hv.policies.hvm {
+        Some(_) => HVM_CAPABILITIES,
+        None => CAPABILITIES,
     }
 }
 
@@ -210,7 +222,7 @@ mod tests {
             (
                 XENVER_capabilities,
                 XENVER_capabilities2,
-                Some(CAPABILITIES),
+                Some(HVM_CAPABILITIES),
             ),
             (XENVER_changeset, XENVER_changeset2, Some(CHANGESET)),
             (XENVER_commandline, XENVER_commandline2, Some(DENIED)),

@@ -1,12 +1,14 @@
 //! The `mmu_update` hypercall: a batch of page-table entries, by machine address.
 
 use super::modify::Write;
-use super::pte::Pte;
+use super::pte::{ADDR, Pte};
 use crate::cx::Cx;
+use crate::domain::Domain;
 use crate::fail::{Fail, HyperResult};
 use crate::guest::GuestPtr;
+use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
-use machine::{CpuApi, Mfn, Page, PageType};
+use machine::{CpuApi, Gfn, Mfn, Page, PageType};
 use xen_abi::Errno;
 use xen_abi::mmu::*;
 use xen_abi::xen::DOMID_SELF;
@@ -21,6 +23,8 @@ const BATCH: usize = 16;
 struct Owners {
     frames: u32,
     tables: u32,
+    /// The frames' owner, when entries name them as its physical map has them.
+    mapped: Option<Arc<Domain>>,
 }
 
 /// Applies `count` updates; how many were done is added up at `done`. Errors: `EINVAL`,
@@ -71,14 +75,20 @@ fn owners(cx: &Cx, foreign: u32) -> Result<Owners, Fail> {
     let mut owners = Owners {
         frames: own,
         tables: own,
+        mapped: None,
     };
     if tables != 0 && tables - 1 != cx.dom.id && tables - 1 != DOMID_SELF {
         let dom = cx.hv.domain(tables - 1).ok_or(Errno::ESRCH)?;
         cx.dom.require_privilege()?;
+        // It has none that a PV guest could use.
+        if dom.hvm.get().is_some() {
+            return Err(Errno::EINVAL.into());
+        }
         owners.tables = dom.owner();
     }
     if frames != DOMID_SELF {
         owners.frames = cx.foreign_owner(frames)?;
+        owners.mapped = cx.hv.domain(frames).filter(|dom| dom.hvm.get().is_some());
     }
     Ok(owners)
 }
@@ -106,8 +116,8 @@ fn apply(
         let mut rest = batch.get(..n).unwrap_or_default();
         while let Some(update) = rest.first() {
             let run = same_table(rest);
-            let l1 = match run.len() {
-                0 => None,
+            let l1 = match (run.len(), &owners.mapped) {
+                (0, _) | (_, Some(_)) => None,
                 _ => find(cx, update, owners, &mut table)
                     .filter(|page| page.info().page_type().0 == PageType::L1),
             };
@@ -165,7 +175,7 @@ fn index(update: &MmuUpdate) -> usize {
     (update.ptr & 0xff8) as usize / 8
 }
 
-/// How a command writes. Entries of PV guests hold machine frames: nothing is translated anyway.
+/// How a command writes.
 #[inline(always)]
 fn how(command: u64) -> Write {
     match command {
@@ -194,9 +204,10 @@ fn one(
     let index = index(update);
     let (kind, _) = table.info().page_type();
     match kind {
-        PageType::L1 => cx
-            .tables()
-            .set_l1(table, index, Pte(update.val), how, owners.frames),
+        PageType::L1 => {
+            let (pte, _held) = named(update, owners)?;
+            cx.tables().set_l1(table, index, pte, how, owners.frames)
+        }
         PageType::L2 | PageType::L3 | PageType::L4 if owners.tables != cx.dom.owner() => {
             set_foreign(cx, table, index, Pte(update.val), how, owners.tables)
         }
@@ -207,6 +218,34 @@ fn one(
         }
         _ => plain(cx, table, index, update.val),
     }
+}
+
+/// The entry of level 1 that an update asks for: a frame of a domain with a physical map is named
+/// by its place there, unless the command says otherwise. The page is held until the entry holds
+/// it. Errors: `EINVAL` where the domain has no memory of its own.
+#[inline]
+fn named(update: &MmuUpdate, owners: &Owners) -> Result<(Pte, Option<Page>), Fail> {
+    let pte = Pte(update.val);
+    let by_number = update.ptr & MMU_UPDATE_CMD_MASK == MMU_PT_UPDATE_NO_TRANSLATE;
+    let Some(dom) = owners
+        .mapped
+        .as_ref()
+        .filter(|_| pte.present() && !by_number)
+    else {
+        return Ok((pte, None));
+    };
+    translated(dom, pte)
+}
+
+/// An entry that names a frame of `dom` by its place in the physical map, with that frame's number
+/// instead; the page is held. Errors: `EINVAL`.
+#[cold]
+pub fn translated(dom: &Domain, pte: Pte) -> Result<(Pte, Option<Page>), Fail> {
+    let hvm = dom.hvm.get().ok_or(Errno::EINVAL)?;
+    let page = hvm.nested.own_page(Gfn(pte.mfn().0));
+    let page = page.filter(|page| page.info().owner() == dom.owner());
+    let page = page.ok_or(Errno::EINVAL)?;
+    Ok((Pte(pte.0 & !ADDR | page.mfn().addr()), Some(page)))
 }
 
 /// Sets an entry of a table above level 1 of domain `owner`: what it names is that domain's.
@@ -254,9 +293,9 @@ fn plain(cx: &mut Cx, page: &Page, index: usize, value: u64) -> Result<(), Fail>
 
 fn machphys(cx: &mut Cx, update: &MmuUpdate, owners: &Owners) -> Result<(), Fail> {
     let mfn = Mfn::of(update.ptr);
-    if cx.hv.mem.get_page(mfn, owners.frames).is_none() {
-        return Err(Errno::EINVAL.into());
-    }
-    cx.hv.mem.set_m2p(mfn, update.val);
+    // Held until it is done: else the frame could be another domain's by then.
+    let page = cx.hv.mem.get_page(mfn, owners.frames);
+    let page = page.ok_or(Errno::EINVAL)?;
+    cx.hv.mem.set_m2p(page.mfn(), update.val);
     Ok(())
 }

@@ -63,9 +63,16 @@ pub fn update(cx: &mut Cx, va: u64, pte: Pte, flags: u64, owner: u32) -> HyperRe
 /// `update_va_mapping_otherdomain`: as [`call`], for an entry that names a frame of domain
 /// `domid`. Errors: `ESRCH`, `EPERM`.
 pub fn other_domain(cx: &mut Cx, [va, val, flags, domid]: [u64; 4]) -> HyperResult {
-    let owner = match domid as u16 {
-        DOMID_SELF => cx.dom.owner(),
-        other => cx.foreign_owner(other)?,
-    };
-    update(cx, va, Pte(val), flags, owner)
+    let id = domid as u16;
+    if id == DOMID_SELF {
+        return update(cx, va, Pte(val), flags, cx.dom.owner());
+    }
+    let owner = cx.foreign_owner(id)?;
+    let mut pte = Pte(val);
+    let mapped = cx.hv.domain(id).filter(|dom| dom.hvm.get().is_some());
+    let mut _held = None;
+    if let Some(dom) = mapped.filter(|_| pte.present()) {
+        (pte, _held) = super::mmu_update::translated(&dom, pte)?;
+    }
+    update(cx, va, pte, flags, owner)
 }

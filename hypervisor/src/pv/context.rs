@@ -289,7 +289,7 @@ fn get_registers(st: &VcpuState, ctx: &mut VcpuGuestContext) {
     };
     ctx.kernel_sp = st.kernel_sp;
     ctx.kernel_ss = st.kernel_ss.into();
-    xstate::legacy(&st.pv, &mut ctx.fpu_ctxt);
+    xstate::legacy(st.pv.fpu.bytes(), &mut ctx.fpu_ctxt);
     for (slot, value) in ctx.debugreg.iter_mut().zip(st.pv.debug_addr) {
         *slot = value;
     }
@@ -342,7 +342,7 @@ fn set_registers(st: &mut VcpuState, ctx: &VcpuGuestContext) {
     st.pv.task_switched = ctx.ctrlreg[0] & TS != 0;
     st.cr4 = ctx.ctrlreg[4] & CR4_GUEST;
     let valid = ctx.flags & VGCF_i387_valid != 0;
-    xstate::set_legacy(&mut st.pv, valid.then_some(&ctx.fpu_ctxt));
+    xstate::set_legacy(st.pv.fpu.bytes_mut(), valid.then_some(&ctx.fpu_ctxt));
     for (slot, value) in st.pv.debug_addr.iter_mut().zip(ctx.debugreg) {
         *slot = if machine::cpu::guest_va_ok(value, 8) {
             value

@@ -2,7 +2,6 @@
 //! form, checked so that restoring it cannot fault.
 
 use crate::domain::VcpuState;
-use machine::pv::PvState;
 use machine::{Cpu, CpuApi};
 use xen_abi::Errno;
 
@@ -56,17 +55,16 @@ fn is_valid(xcr0: u64, supported: u64) -> bool {
         && (avx512 == 0 || avx512 == AVX512 && xcr0 & AVX != 0)
 }
 
-/// The image as FXSAVE writes it.
-pub fn legacy(pv: &PvState, to: &mut [u8; FXSAVE]) {
-    if let Some(image) = pv.fpu.bytes().get(..FXSAVE) {
+/// Of a whole image, the part that FXSAVE writes.
+pub fn legacy(image: &[u8], to: &mut [u8; FXSAVE]) {
+    if let Some(image) = image.get(..FXSAVE) {
         to.copy_from_slice(image);
     }
 }
 
 /// Sets x87 and SSE from an image of FXSAVE, or to their state after reset, and all else to
 /// that.
-pub fn set_legacy(pv: &mut PvState, from: Option<&[u8; FXSAVE]>) {
-    let image = pv.fpu.bytes_mut();
+pub fn set_legacy(image: &mut [u8], from: Option<&[u8; FXSAVE]>) {
     image.fill(0);
     match from {
         Some(from) => {
@@ -91,7 +89,23 @@ pub fn set(
     accumulated: u64,
     area: &[u8],
 ) -> Result<(), Errno> {
-    let supported = supported(cpu);
+    let image = st.pv.fpu.bytes_mut();
+    fill(cpu, image, supported(cpu), xcr0, accumulated, area)?;
+    st.pv.fpu.xcr0 = xcr0;
+    st.xcr0_accum = accumulated;
+    Ok(())
+}
+
+/// Makes an image of `area`, for a vCPU whose components are `supported` at most. Errors: as
+/// [`set`]; the image is as it was then.
+pub fn fill(
+    cpu: &Cpu,
+    image: &mut [u8],
+    supported: u64,
+    xcr0: u64,
+    accumulated: u64,
+    area: &[u8],
+) -> Result<(), Errno> {
     if !is_valid(xcr0, supported) || !is_valid(accumulated, supported) || xcr0 & !accumulated != 0 {
         return Err(Errno::EINVAL);
     }
@@ -105,14 +119,11 @@ pub fn set(
     if present & !accumulated != 0 || reserved.iter().any(|&byte| byte != 0) {
         return Err(Errno::EINVAL);
     }
-    let image = st.pv.fpu.bytes_mut();
     let len = area.len().min(image.len()).min(size(cpu, accumulated));
     image.fill(0);
     put(image, 0, area.get(..len).unwrap_or_default());
     put(image, FXSAVE, &(present & xcr0).to_le_bytes());
     mask_mxcsr(image);
-    st.pv.fpu.xcr0 = xcr0;
-    st.xcr0_accum = accumulated;
     Ok(())
 }
 

@@ -46,6 +46,14 @@ fn let_go(area: Option<GuestArea>) {
     }
 }
 
+/// Calls `each` with the frames that are written for a vCPU, except its `vcpu_info`.
+pub fn each_frame(vcpu: &Vcpu, mut each: impl FnMut(&machine::Page)) {
+    let areas = vcpu.time.areas.lock();
+    for area in areas.time.iter().chain(&areas.runstate) {
+        each(area.page());
+    }
+}
+
 /// Gives up all frames that are written for a vCPU, except its `vcpu_info`.
 pub fn release(vcpu: &Vcpu) {
     let mut areas = vcpu.time.areas.lock();
@@ -86,7 +94,7 @@ pub fn register_vcpu_info(cx: &mut Cx, vcpu: &Arc<Vcpu>, arg: u64) -> HyperResul
         }
     }
     area.write(0, &old);
-    clock::show_at(cx, &area, VCPU_INFO_TIME);
+    clock::show_at(cx, vcpu, &area, VCPU_INFO_TIME);
     let mut area = Some(area);
     vcpu.info_area.call_once(|| {
         // Runs at most once, so the area is there.
@@ -117,18 +125,29 @@ pub fn register_time(cx: &mut Cx, vcpu: &Arc<Vcpu>, arg: u64) -> HyperResult {
     let arg: VcpuRegisterTimeMemoryArea = cx.copy_in(GuestPtr::new(arg))?;
     GuestPtr::<VcpuTimeInfo>::new(arg.addr).check()?;
     vcpu.time.time_va.store(arg.addr, Ordering::Relaxed);
+    let some = arg.addr != 0;
+    vcpu.time.time_va_due.store(some, Ordering::Relaxed);
     if Arc::ptr_eq(vcpu, cx.vcpu) {
         show_time_copy(cx);
     }
     Ok(0)
 }
 
-/// Writes the clock's record to where the loaded vCPU asked for a copy. The record never
-/// changes, so once is enough; until it could be written it is tried at each entry.
+/// Writes the clock's record to where the loaded vCPU asked for a copy. The record does not change
+/// unless the guest sets its counter, so once is enough; until it could be written it is tried at
+/// each entry.
 pub fn show_time_copy(cx: &mut Cx) {
     let va = cx.vcpu.time.time_va.load(Ordering::Relaxed);
     if va != 0 && clock::show_at_va(cx, va) {
-        cx.vcpu.time.time_va.store(0, Ordering::Relaxed);
+        cx.vcpu.time.time_va_due.store(false, Ordering::Relaxed);
+    }
+}
+
+/// Writes the clock's record to the frame that the loaded vCPU registered for it.
+pub fn show_time_frame(cx: &Cx) {
+    let areas = cx.vcpu.time.areas.lock();
+    if let Some(area) = &areas.time {
+        clock::show_at(cx, cx.vcpu, area, 0);
     }
 }
 
@@ -156,7 +175,7 @@ pub fn register_time_frame(cx: &mut Cx, vcpu: &Arc<Vcpu>, arg: u64) -> HyperResu
         addr => Some(hold(cx, addr, size_of::<VcpuTimeInfo>())?),
     };
     if let Some(area) = &area {
-        clock::show_at(cx, area, 0);
+        clock::show_at(cx, vcpu, area, 0);
     }
     let old = core::mem::replace(&mut vcpu.time.areas.lock().time, area);
     let_go(old);

@@ -8,7 +8,7 @@
 //! Lock: the wall clock's, under which shared pages' copies of it are written too.
 
 use crate::cx::Cx;
-use crate::domain::{Domain, GuestArea};
+use crate::domain::{Domain, GuestArea, Vcpu};
 use crate::guest::GuestPtr;
 use crate::hv::Hypervisor;
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -28,10 +28,11 @@ pub struct Wall {
     pub nanos: u32,
 }
 
-/// The record that holds on all CPUs.
-fn record(cpu: &Cpu, dom: &Domain, version: u32) -> VcpuTimeInfo {
+/// The record of a vCPU that holds on all CPUs.
+fn record(cpu: &Cpu, dom: &Domain, vcpu: &Vcpu, version: u32) -> VcpuTimeInfo {
     let (mul, shift, _) = cpu.tsc_scale();
-    let own = (cpu.tsc_start(), 0, mul, shift);
+    let start = cpu.tsc_start().wrapping_add(super::tsc_offset(vcpu));
+    let own = (start, 0, mul, shift);
     let (tsc_timestamp, system_time, tsc_to_system_mul, tsc_shift) =
         dom.tsc.get().emulated.as_ref().map_or(own, |emulated| {
             let (tsc, time) = emulated.anchor();
@@ -54,14 +55,14 @@ fn next_version(old: u32) -> u32 {
     (old & !1).wrapping_add(2)
 }
 
-/// Writes the record at byte `at` of a frame of the guest's.
-pub fn show_at(cx: &Cx, area: &GuestArea, at: usize) {
+/// Writes a vCPU's record at byte `at` of a frame of the guest's.
+pub fn show_at(cx: &Cx, vcpu: &Vcpu, area: &GuestArea, at: usize) {
     let Some(version) = area.u32(at + VCPU_TIME_VERSION) else {
         return;
     };
     let next = next_version(version.load(Ordering::Relaxed));
     guarded(version, next, || {
-        let record = record(cx.cpu, cx.dom, next.wrapping_sub(1));
+        let record = record(cx.cpu, cx.dom, vcpu, next.wrapping_sub(1));
         area.write(at, record.as_bytes());
     });
 }
@@ -81,7 +82,7 @@ pub fn show_at_va(cx: &mut Cx, va: u64) -> bool {
         return false;
     };
     let next = next_version(old);
-    let record = record(cx.cpu, cx.dom, next.wrapping_sub(1));
+    let record = record(cx.cpu, cx.dom, cx.vcpu, next.wrapping_sub(1));
     cx.copy_out(GuestPtr::new(va), &record).is_ok() && cx.copy_out(GuestPtr::new(va), &next).is_ok()
 }
 

@@ -14,6 +14,7 @@ mod timers;
 pub mod tsc;
 mod vcpu_op;
 
+pub use area::each_frame;
 pub use clock::{Wall, set_wallclock, show_wall, wall_now};
 pub use heap::NEVER;
 pub use timers::{Timer, Timers};
@@ -27,6 +28,7 @@ use crate::hv::Hypervisor;
 use crate::locks;
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use machine::hvm::{HvmApi, Reg};
 use machine::{Cpu, CpuApi, Lock};
 use timers::VcpuTimers;
 use xen_abi::Errno;
@@ -66,8 +68,12 @@ pub struct VcpuTime {
     next_tick: AtomicU64,
     /// The clock's record was written to the `vcpu_info` in use.
     shown: AtomicBool,
-    /// Virtual address for a copy of the record that is still to be written; zero for none.
+    /// Added to the processor's counter for a hardware-virtualised vCPU.
+    tsc_offset: AtomicU64,
+    /// Virtual address for a copy of the record; zero for none.
     time_va: AtomicU64,
+    /// It is still to be written.
+    time_va_due: AtomicBool,
     /// Virtual address of the run-state record; zero for none.
     runstate_va: AtomicU64,
     /// There is a frame for it.
@@ -91,7 +97,9 @@ impl Default for VcpuTime {
             period: AtomicU64::new(DEFAULT_PERIOD),
             next_tick: AtomicU64::new(0),
             shown: AtomicBool::new(false),
+            tsc_offset: AtomicU64::new(0),
             time_va: AtomicU64::new(0),
+            time_va_due: AtomicBool::new(false),
             runstate_va: AtomicU64::new(0),
             runstate_framed: AtomicBool::new(false),
             areas: Lock::new(locks::DOMAIN, Areas::default()),
@@ -160,6 +168,11 @@ pub fn set_period(
     Ok(())
 }
 
+/// A vCPU that never ran has no periodic timer until it sets one.
+pub fn no_ticks(vcpu: &Vcpu) {
+    vcpu.time.period.store(0, Ordering::Relaxed);
+}
+
 /// The vCPU goes onto its CPU: its timers come along, and its records are brought up to date.
 #[inline]
 pub fn enter(cx: &mut Cx) {
@@ -171,7 +184,7 @@ pub fn enter(cx: &mut Cx) {
     if !time.shown.load(Ordering::Relaxed) {
         first_enter(cx);
     }
-    if time.time_va.load(Ordering::Relaxed) != 0 {
+    if time.time_va_due.load(Ordering::Relaxed) {
         area::show_time_copy(cx);
     }
     if time.period.load(Ordering::Relaxed) != 0 {
@@ -192,16 +205,43 @@ pub fn enter(cx: &mut Cx) {
 pub fn trap_tsc(cx: &mut Cx) {
     const CR4_TSD: u64 = 1 << 2;
     let emulated = cx.dom.tsc.get().emulated.is_some();
+    if let Some(hvm) = &mut cx.st.hvm {
+        // Its users' right is the processor's to look after, by the guest's own CR4.
+        hvm.state.set_tsc_trap(emulated);
+        cx.cpu.set_tsc_trap(false);
+        let offset = cx.vcpu.time.tsc_offset.load(Ordering::Relaxed);
+        if hvm.state.get(Reg::TscOffset) != offset {
+            hvm.state.set(Reg::TscOffset, offset);
+        }
+        return;
+    }
     cx.cpu.set_tsc_trap(emulated || cx.st.cr4 & CR4_TSD != 0);
+}
+
+/// What is added to the processor's counter for a hardware-virtualised vCPU.
+pub fn tsc_offset(vcpu: &Vcpu) -> u64 {
+    vcpu.time.tsc_offset.load(Ordering::Relaxed)
+}
+
+/// Sets that, of a vCPU that is not on a CPU or the one that calls: from its next entry on, when
+/// its records of the clock are written anew.
+pub fn set_tsc_offset(vcpu: &Vcpu, offset: u64) {
+    let time = &vcpu.time;
+    if time.tsc_offset.swap(offset, Ordering::Relaxed) != offset {
+        time.shown.store(false, Ordering::Relaxed);
+        let has_copy = time.time_va.load(Ordering::Relaxed) != 0;
+        time.time_va_due.store(has_copy, Ordering::Relaxed);
+    }
 }
 
 #[cold]
 fn first_enter(cx: &mut Cx) {
     clock::show_wall(cx.hv, cx.dom);
     if let Some(info) = cx.vcpu.info() {
-        clock::show_at(cx, info, VCPU_INFO_TIME);
+        clock::show_at(cx, cx.vcpu, info, VCPU_INFO_TIME);
         cx.vcpu.time.shown.store(true, Ordering::Relaxed);
     }
+    area::show_time_frame(cx);
 }
 
 /// The vCPU leaves its CPU; its address space is still there.

@@ -1,4 +1,5 @@
-//! `setvcpucontext`, `getvcpucontext`: a PV vCPU's registers, handlers and tables.
+//! `setvcpucontext`, `getvcpucontext`: a PV vCPU's registers, handlers and tables. Of a
+//! hardware-virtualised one, its registers.
 
 use super::Call;
 use super::vcpu::held;
@@ -43,6 +44,9 @@ pub fn set(cx: &mut Cx, call: &mut Call) -> HyperResult {
     if arg.ctxt == 0 {
         cx.hv.sched.set_online(cx.cpu, &dom, &vcpu, false);
         held(cx, &dom, &vcpu, |cx, st| {
+            if let Some(hvm) = st.hvm.as_mut() {
+                hvm.start_real(0);
+            }
             vcpu.sched.initialised.store(false, Ordering::SeqCst);
             context::reset(cx.hv, cx.cpu, &dom, st)
         })?;
@@ -52,6 +56,11 @@ pub fn set(cx: &mut Cx, call: &mut Call) -> HyperResult {
     cx.copy_in_bytes(GuestPtr::new(arg.ctxt), blank.as_mut_bytes())?;
     let context = blank.first().ok_or(Errno::ENOMEM)?;
     held(cx, &dom, &vcpu, |cx, st| {
+        if let Some(hvm) = st.hvm.as_mut() {
+            hvm.adopt(context);
+            vcpu.sched.initialised.store(true, Ordering::SeqCst);
+            return Ok(());
+        }
         context::set(cx.hv, cx.cpu, &dom, st, context)?;
         if vcpu.id == 0 {
             let assists = context.vm_assist & crate::pv::traps::ASSISTS;
@@ -79,7 +88,10 @@ pub fn get(cx: &mut Cx, call: &mut Call) -> HyperResult {
     let mut blank = blank()?;
     let context = blank.first_mut().ok_or(Errno::ENOMEM)?;
     held(cx, &dom, &vcpu, |cx, st| {
-        context::get(cx.cpu, &dom, st, context);
+        match st.hvm.as_mut() {
+            Some(hvm) => hvm.show(context),
+            None => context::get(cx.cpu, &dom, st, context),
+        }
         Ok(())
     })?;
     if vcpu.sched.online() {

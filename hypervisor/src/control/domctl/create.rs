@@ -1,4 +1,4 @@
-//! `createdomain` and `max_vcpus`: what the tools ask for is checked as Xen without HVM does.
+//! `createdomain` and `max_vcpus`: what the tools ask for is checked as Xen does.
 
 use super::Call;
 use crate::cx::Cx;
@@ -13,17 +13,21 @@ use xen_abi::xen::DOMID_FIRST_RESERVED;
 
 /// Flags that there are.
 const KNOWN: u32 = (XEN_DOMCTL_CDF_MAX << 1) - 1;
-/// Flags that a PV guest on a machine without IOMMU and performance counters can have.
-/// `oos_off` is about shadow page tables, of which there are none.
-const ALLOWED: u32 = XEN_DOMCTL_CDF_xs_domain | XEN_DOMCTL_CDF_oos_off;
+/// Flags that a guest on a machine without IOMMU and performance counters can have. `oos_off` is
+/// about shadow page tables, of which there are none.
+const ALLOWED: u32 = XEN_DOMCTL_CDF_xs_domain | XEN_DOMCTL_CDF_oos_off | HVM;
+/// Hardware virtualisation goes with nested paging.
+const HVM: u32 = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap;
 /// Pages of grant entries that can be asked for at most.
 const MOST_FRAMES: u32 = 1 << 16;
 
 /// Errors: `EINVAL` for what cannot be had together or not at all here.
-fn check(want: &DomctlCreatedomain) -> Result<(), Errno> {
+fn check(cx: &Cx, want: &DomctlCreatedomain) -> Result<(), Errno> {
+    let hvm = want.flags & HVM == HVM && cx.hv.policies.hvm.is_some();
     let version = want.grant_opts & XEN_DOMCTL_GRANT_version_mask;
     let wrong = want.flags & !KNOWN != 0
         || want.flags & !ALLOWED != 0
+        || want.flags & HVM != 0 && !hvm
         || want.grant_opts != version
         || !(1..=2).contains(&version)
         || want.altp2m_opts != 0
@@ -35,11 +39,14 @@ fn check(want: &DomctlCreatedomain) -> Result<(), Errno> {
     if wrong {
         return Err(Errno::EINVAL);
     }
-    // Of emulated devices a PV guest has the interval timer at most.
-    if !matches!(want.arch.emulation_flags, 0 | XEN_X86_EMU_PIT) {
-        return Err(Errno::EOPNOTSUPP);
-    }
-    Ok(())
+    // Of emulated devices a PV guest has the interval timer at most, a PVH guest its local APIC.
+    // Those of HVM guests are not there yet.
+    let emulated = if hvm {
+        want.arch.emulation_flags == XEN_X86_EMU_LAPIC
+    } else {
+        matches!(want.arch.emulation_flags, 0 | XEN_X86_EMU_PIT)
+    };
+    emulated.then_some(()).ok_or(Errno::EOPNOTSUPP)
 }
 
 /// A limit of which negative numbers stand for the default. Errors: `EINVAL`.
@@ -55,7 +62,7 @@ fn limit(asked: i32, default: u32) -> Result<u32, Errno> {
 /// be, `EEXIST` for an id in use, `ENODEV` for a pool of CPUs that is not there, `ENOMEM`.
 pub fn create(cx: &mut Cx, call: &mut Call) -> HyperResult {
     let mut want: DomctlCreatedomain = call.op.arm();
-    check(&want)?;
+    check(cx, &want)?;
     let new = NewDomain {
         id: (1..DOMID_FIRST_RESERVED)
             .contains(&call.op.domain)
@@ -70,10 +77,13 @@ pub fn create(cx: &mut Cx, call: &mut Call) -> HyperResult {
         ),
         cpupool: want.cpupool_id,
         xenstore: want.flags & XEN_DOMCTL_CDF_xs_domain != 0,
+        hvm: want.flags & HVM == HVM,
         arch: want.arch,
     };
     let dom = domain::create(cx.hv, cx.cpu, &new)?;
-    want.flags |= XEN_DOMCTL_CDF_oos_off;
+    if !new.hvm {
+        want.flags |= XEN_DOMCTL_CDF_oos_off;
+    }
     call.op.domain = dom.id;
     call.op.set_arm(&want);
     call.changed = true;

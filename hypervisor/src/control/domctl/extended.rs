@@ -26,6 +26,14 @@ fn target(cx: &Cx, call: &Call, id: u32) -> Result<(Arc<Domain>, Arc<Vcpu>), Fai
     Ok((dom, vcpu))
 }
 
+/// A PV guest's. Errors: `EOPNOTSUPP`: the extended state of others is in their records.
+fn pv(dom: &Domain) -> Result<(), Fail> {
+    match dom.hvm.get() {
+        None => Ok(()),
+        Some(_) => Err(Errno::EOPNOTSUPP.into()),
+    }
+}
+
 /// As [`target`], for a change: never to the caller's own domain. Errors: `EINVAL`.
 fn other(cx: &Cx, call: &Call, id: u32) -> Result<(Arc<Domain>, Arc<Vcpu>), Fail> {
     let (dom, vcpu) = target(cx, call, id)?;
@@ -100,6 +108,7 @@ pub fn set(cx: &mut Cx, call: &mut Call) -> HyperResult {
 pub fn get_xstate(cx: &mut Cx, call: &mut Call) -> HyperResult {
     let mut arg: DomctlVcpuextstate = call.op.arm();
     let (dom, vcpu) = target(cx, call, arg.vcpu)?;
+    pv(&dom)?;
     let mask = xstate::supported(cx.cpu);
     let ask = arg.buffer == 0 || arg.size == 0 && arg.xfeature_mask == 0;
     let mut image: Vec<u8> = Vec::new();
@@ -138,6 +147,7 @@ pub fn get_xstate(cx: &mut Cx, call: &mut Call) -> HyperResult {
 pub fn set_xstate(cx: &mut Cx, call: &mut Call) -> HyperResult {
     let arg: DomctlVcpuextstate = call.op.arm();
     let (dom, vcpu) = other(cx, call, arg.vcpu)?;
+    pv(&dom)?;
     let most = HEADER + xstate::size(cx.cpu, xstate::supported(cx.cpu));
     let size = usize::try_from(arg.size).map_err(|_| Errno::EINVAL)?;
     if !(HEADER..=most).contains(&size) {

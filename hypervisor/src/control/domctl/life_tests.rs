@@ -14,8 +14,10 @@ use machine::{Mfn, Page};
 use xen_abi::Errno;
 use xen_abi::arch_x86::XEN_X86_EMU_LAPIC;
 use xen_abi::domctl::*;
+use xen_abi::event_channel::{EVTCHNOP_bind_virq, EvtchnBindVirq};
 use xen_abi::forms::Payload;
 use xen_abi::mmu::*;
+use xen_abi::xen::{DOMID_INVALID, VIRQ_DOM_EXC};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 /// Makes a call with its arm until it is not restarted any more; the result and the id.
@@ -28,7 +30,11 @@ fn tool<T: IntoBytes + FromBytes + Immutable>(
 ) -> (HyperResult, u16) {
     let mut op = Domctl {
         cmd,
-        interface_version: XEN_DOMCTL_INTERFACE_VERSION,
+        interface_version: if cmd == XEN_DOMCTL_get_domain_state {
+            0
+        } else {
+            XEN_DOMCTL_INTERFACE_VERSION
+        },
         domain,
         ..Default::default()
     };
@@ -297,4 +303,99 @@ fn configurations_that_cannot_be_are_refused() {
     );
     assert_eq!(refused(|w| w.cpupool_id = 1), Err(Errno::ENODEV.into()));
     assert_eq!(refused(|_| ()), Ok(0));
+}
+
+/// The next domain that changed: its id, its state.
+fn changed(world: &World, control: &TestDomain) -> Result<(u16, u16), Fail> {
+    let mut state = DomctlGetDomainState::default();
+    let cmd = XEN_DOMCTL_get_domain_state;
+    let (result, id) = tool(world, control, cmd, DOMID_INVALID, &mut state);
+    result.map(|_| (id, state.state))
+}
+
+#[test]
+fn the_xenstore_is_told_of_each_change_once() {
+    let world = World::new(1);
+    let control = world.domain(0, true, 1);
+    let dom = create(&world, &control, 3);
+    world.hv.virq_handlers.lock()[VIRQ_DOM_EXC as usize] = 7;
+    assert_eq!(changed(&world, &control), Err(Errno::EACCES.into()));
+    world.hv.virq_handlers.lock()[VIRQ_DOM_EXC as usize] = 0;
+    let mut bind = EvtchnBindVirq {
+        virq: VIRQ_DOM_EXC,
+        ..Default::default()
+    };
+    let bound = world.on(&control, 0, 0, |cx| {
+        call(cx, &mut bind, |cx, at| {
+            crate::event::call(cx, [EVTCHNOP_bind_virq.into(), at])
+        })
+    });
+    assert_eq!(bound, Ok(0));
+
+    // Who begins to ask is told of all that there are.
+    let exists = XEN_DOMCTL_GETDOMSTATE_STATE_EXIST;
+    assert_eq!(changed(&world, &control), Ok((0, exists)));
+    assert_eq!(changed(&world, &control), Ok((3, exists)));
+    assert_eq!(changed(&world, &control), Err(Errno::ENOENT.into()));
+
+    // Made, shut down, dead, gone.
+    let held = {
+        let mfns = furnish(&world, &control, &dom);
+        world.hv.mem.get_page(mfns[9], 3).unwrap()
+    };
+    create(&world, &control, 200);
+    dom.shut_down(world.hv, &mut world.machine.cpu(0), 0);
+    let shut = exists | XEN_DOMCTL_GETDOMSTATE_STATE_SHUTDOWN;
+    assert_eq!(changed(&world, &control), Ok((3, shut)));
+    assert_eq!(changed(&world, &control), Ok((200, exists)));
+    assert_eq!(destroy(&world, &control, 3), Ok(0));
+    let dead = shut | XEN_DOMCTL_GETDOMSTATE_STATE_DEAD;
+    assert_eq!(changed(&world, &control), Ok((3, dead)));
+    drop((dom, held));
+    bury(&world);
+    assert_eq!(changed(&world, &control), Ok((3, 0)));
+    assert_eq!(changed(&world, &control), Err(Errno::ENOENT.into()));
+}
+
+#[test]
+fn each_domain_has_a_number_of_its_own() {
+    let world = World::new(1);
+    let control = world.domain(0, true, 1);
+    let cmd = XEN_DOMCTL_get_domain_state;
+    let mut seen = Vec::new();
+    for _ in 0..3 {
+        drop(create(&world, &control, 4));
+        let mut state = DomctlGetDomainState::default();
+        assert_eq!(tool(&world, &control, cmd, 4, &mut state).0, Ok(0));
+        assert!(!seen.contains(&state.unique_id));
+        seen.push(state.unique_id);
+        assert_eq!(destroy(&world, &control, 4), Ok(0));
+        bury(&world);
+    }
+    let mut state = DomctlGetDomainState::default();
+    let unknown = tool(&world, &control, cmd, 4, &mut state).0;
+    assert_eq!(unknown, Err(Errno::ESRCH.into()));
+    state.pad0 = 1;
+    let padded = tool(&world, &control, cmd, 0, &mut state).0;
+    assert_eq!(padded, Err(Errno::EINVAL.into()));
+}
+
+#[test]
+fn a_domain_that_runs_the_xenstore_sees_who_is_there() {
+    let world = World::new(1);
+    let control = world.domain(0, true, 1);
+    let store = world.domain(2, false, 1);
+    assert_eq!(
+        info(&world, &store, 0).unwrap_err(),
+        Errno::EPERM.into(),
+        "it does not run it yet"
+    );
+    store.dom.xenstore.store(true, Relaxed);
+    assert!(info(&world, &store, 0).is_ok());
+    let mut state = DomctlGetDomainState::default();
+    let cmd = XEN_DOMCTL_get_domain_state;
+    assert_eq!(tool(&world, &store, cmd, 2, &mut state).0, Ok(0));
+    assert_eq!(state.caps, XEN_DOMCTL_GETDOMSTATE_CAP_XENSTORE);
+    assert_eq!(destroy(&world, &store, 0), Err(Errno::EPERM.into()));
+    assert!(info(&world, &control, 2).is_ok());
 }

@@ -7,9 +7,13 @@
 mod context;
 mod create;
 mod extended;
+mod hvm;
+#[cfg(test)]
+mod hvm_tests;
 mod life;
 #[cfg(test)]
 mod life_tests;
+mod log_dirty;
 mod pageframe;
 mod permission;
 mod placement;
@@ -21,6 +25,8 @@ mod state_tests;
 mod tests;
 mod unsupported;
 mod vcpu;
+
+pub use log_dirty::LogDirty;
 
 use super::version;
 use crate::cx::Cx;
@@ -92,6 +98,7 @@ commands! {
     3  pausedomain        life::pause;
     4  unpausedomain      life::unpause;
     5  getdomaininfo      life::info;
+    90 get_domain_state   life::state;
     11 max_mem            settings::max_mem;
     15 max_vcpus          create::max_vcpus;
     17 setdomainhandle    settings::handle;
@@ -124,7 +131,7 @@ commands! {
     83 set_cpu_policy       crate::cpu_policy::control::set_policy;
 
     // vCPUs: their state.
-    10 shadow_op              unsupported::shadow_op;
+    10 shadow_op              log_dirty::shadow_op;
     12 setvcpucontext         context::set;
     13 getvcpucontext         context::get;
     42 set_ext_vcpucontext    extended::set;
@@ -134,8 +141,13 @@ commands! {
     63 getvcpuextstate        extended::get_xstate;
     72 get_vcpu_msrs          extended::get_msrs;
     73 set_vcpu_msrs          extended::set_msrs;
-    85 get_paging_mempool_size unsupported::paging_mempool;
-    86 set_paging_mempool_size unsupported::paging_mempool;
+
+    // Hardware-virtualised domains.
+    33 gethvmcontext           hvm::context;
+    34 sethvmcontext           hvm::set_context;
+    55 gethvmcontext_partial   hvm::context_part;
+    85 get_paging_mempool_size hvm::pool_size;
+    86 set_paging_mempool_size hvm::set_pool_size;
 
     // Devices.
     19 irq_permission         permission::irq;
@@ -154,8 +166,13 @@ commands! {
 pub fn call(cx: &mut Cx, [arg]: [u64; 1]) -> HyperResult {
     let ptr = GuestPtr::<Domctl>::new(arg);
     let op = cx.copy_in(ptr)?;
-    let version = version::find(version::DOMCTL, op.interface_version)?;
-    cx.dom.require_privilege()?;
+    let version = version::find_domctl(op.cmd, op.interface_version)?;
+    // The Xenstore has to know who is there.
+    if [XEN_DOMCTL_getdomaininfo, XEN_DOMCTL_get_domain_state].contains(&op.cmd) {
+        cx.dom.require_xenstore()?;
+    } else {
+        cx.dom.require_privilege()?;
+    }
     version.serves(op.cmd)?;
     let mut call = Call { op, changed: false };
     let result = dispatch(cx, &mut call);

@@ -6,7 +6,7 @@ use crate::domain::Domain;
 use crate::fail::HyperResult;
 use crate::guest::GuestPtr;
 use alloc::vec::Vec;
-use machine::Mfn;
+use machine::Gfn;
 use xen_abi::Errno;
 use xen_abi::domctl::*;
 use xen_abi::forms::Payload;
@@ -31,14 +31,14 @@ pub fn info(cx: &mut Cx, call: &mut Call) -> HyperResult {
     let array = GuestPtr::new(arg.array);
     cx.copy_in_bytes(array, frames.as_mut_bytes())?;
     for frame in &mut frames {
-        *frame = kind(cx, &dom, Mfn(*frame)).into();
+        *frame = kind(cx, &dom, Gfn(*frame)).into();
     }
     cx.copy_out_bytes(array, frames.as_bytes())?;
     Ok(0)
 }
 
-fn kind(cx: &Cx, dom: &Domain, mfn: Mfn) -> u32 {
-    let page = cx.hv.mem.get_page(mfn, dom.owner());
+fn kind(cx: &Cx, dom: &Domain, gfn: Gfn) -> u32 {
+    let page = dom.page(cx.hv.mem, gfn);
     // Pages that the hypervisor shares with the domain are not its memory.
     let Some(page) = page.filter(|page| page.info().is_allocated()) else {
         return XEN_DOMCTL_PFINFO_XTAB;

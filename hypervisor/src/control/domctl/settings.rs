@@ -48,7 +48,10 @@ pub fn hypercall_page(cx: &mut Cx, call: &mut Call) -> HyperResult {
     let dom = call.other_target(cx)?;
     let DomctlHypercallInit { gmfn } = call.op.arm();
     let page = WritablePage::get(cx.hv, cx.cpu, &dom, gmfn).map_err(|_| Errno::EACCES)?;
-    crate::dom0::fill_hypercall_page(&page);
+    match dom.hvm.get() {
+        Some(_) => crate::hvm::fill_hypercall_page(&page),
+        None => crate::dom0::fill_hypercall_page(&page),
+    }
     Ok(0)
 }
 
@@ -62,12 +65,20 @@ pub fn time_offset(cx: &mut Cx, call: &mut Call) -> HyperResult {
     Ok(0)
 }
 
-/// `XEN_DOMCTL_sendtrigger`: of a PV guest's triggers there is the NMI. Errors: `ESRCH`
+/// `XEN_DOMCTL_sendtrigger`: there is the NMI. A guest without emulated power management has no
+/// buttons, but they may be pressed when it is hardware-virtualised, as on Xen. Errors: `ESRCH`
 /// without such a vCPU, `ENOSYS` for other triggers.
 pub fn trigger(cx: &mut Cx, call: &mut Call) -> HyperResult {
     let dom = call.target(cx)?;
     let arg: DomctlSendtrigger = call.op.arm();
     let vcpu = dom.vcpu(arg.vcpu).ok_or(Errno::ESRCH)?;
+    let button = matches!(
+        arg.trigger,
+        XEN_DOMCTL_SENDTRIGGER_POWER | XEN_DOMCTL_SENDTRIGGER_SLEEP
+    );
+    if button && dom.hvm.get().is_some() {
+        return Ok(0);
+    }
     if arg.trigger != XEN_DOMCTL_SENDTRIGGER_NMI {
         return Err(Errno::ENOSYS.into());
     }
@@ -86,7 +97,7 @@ pub fn subscribe(cx: &mut Cx, call: &mut Call) -> HyperResult {
     Ok(0)
 }
 
-/// `XEN_DOMCTL_set_address_size`: PV guests are of 64 bits. Errors: `EINVAL` for others.
+/// `XEN_DOMCTL_set_address_size`: guests are of 64 bits. Errors: `EINVAL` for others.
 pub fn set_address_size(cx: &mut Cx, call: &mut Call) -> HyperResult {
     call.target(cx)?;
     match call.op.arm() {

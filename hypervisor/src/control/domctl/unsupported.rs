@@ -20,10 +20,7 @@ pub fn absent(cx: &mut Cx, call: &mut Call) -> HyperResult {
     let own = call.target(cx)?.id == cx.dom.id;
     Err(match call.op.cmd {
         // For guests with hardware virtualisation.
-        XEN_DOMCTL_gethvmcontext
-        | XEN_DOMCTL_sethvmcontext
-        | XEN_DOMCTL_gethvmcontext_partial
-        | XEN_DOMCTL_set_broken_page_p2m => Errno::EINVAL,
+        XEN_DOMCTL_set_broken_page_p2m => Errno::EINVAL,
         // Without an I/O MMU.
         XEN_DOMCTL_assign_device
         | XEN_DOMCTL_test_assign_device
@@ -61,20 +58,6 @@ pub fn set_target(cx: &mut Cx, call: &mut Call) -> HyperResult {
 /// `XEN_DOMCTL_set_llc_colors`: the caches of x86 are not coloured. `EOPNOTSUPP`, which the
 /// tools take for "there is no such thing".
 pub fn set_llc_colors(cx: &mut Cx, call: &mut Call) -> HyperResult {
-    call.target(cx)?;
-    Err(Errno::EOPNOTSUPP.into())
-}
-
-/// `XEN_DOMCTL_shadow_op`: writes of PV guests are not logged. `EINVAL` for oneself;
-/// `EOPNOTSUPP`, as from a Xen built without shadow paging.
-pub fn shadow_op(cx: &mut Cx, call: &mut Call) -> HyperResult {
-    call.other_target(cx)?;
-    Err(Errno::EOPNOTSUPP.into())
-}
-
-/// `XEN_DOMCTL_get_paging_mempool_size`, `XEN_DOMCTL_set_paging_mempool_size`: PV guests have
-/// no such pool. `EOPNOTSUPP`.
-pub fn paging_mempool(cx: &mut Cx, call: &mut Call) -> HyperResult {
     call.target(cx)?;
     Err(Errno::EOPNOTSUPP.into())
 }

@@ -143,6 +143,11 @@ impl Vlapic {
         self.id
     }
 
+    /// Whether it is not switched off as a whole.
+    pub fn is_there(&self) -> bool {
+        self.base & base::ENABLED != 0
+    }
+
     /// Whether software enabled it.
     pub fn is_on(&self) -> bool {
         self.base & base::ENABLED != 0 && self.svr & registers::SVR_ENABLE != 0

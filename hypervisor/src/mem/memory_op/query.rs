@@ -10,7 +10,7 @@ use core::mem::offset_of;
 use core::sync::atomic::Ordering;
 use xen_abi::Errno;
 use xen_abi::memory::physmap::VnumaTopologyInfo;
-use xen_abi::memory::reservation::{MemoryDomain, PodTarget};
+use xen_abi::memory::reservation::{MemoryDomain, PodTarget, XENMEM_set_pod_target};
 use xen_abi::shared_info::{ArchSharedInfo, SHARED_INFO_ARCH};
 
 /// One past the highest frame number of RAM, as Xen answers.
@@ -28,7 +28,7 @@ fn domain(cx: &mut Cx, call: Call) -> Result<Arc<Domain>, Fail> {
 pub fn current_reservation(cx: &mut Cx, call: Call) -> HyperResult {
     let dom = domain(cx, call)?;
     // What died since does not count any more.
-    cx.hv.reap();
+    cx.reap()?;
     Ok(dom.pages.total() as i64)
 }
 
@@ -37,9 +37,12 @@ pub fn maximum_reservation(cx: &mut Cx, call: Call) -> HyperResult {
     Ok(domain(cx, call)?.pages.max() as i64)
 }
 
-/// The highest frame number in use by a domain, as far as its kernel says.
+/// The highest frame number in use by a domain: of a PV guest, as far as its kernel says.
 pub fn maximum_gpfn(cx: &mut Cx, call: Call) -> HyperResult {
     let dom = domain(cx, call)?;
+    if let Some(hvm) = dom.hvm.get() {
+        return Ok(hvm.max_gfn.load(Ordering::Relaxed) as i64);
+    }
     let max_pfn = dom
         .shared_info
         .u64_at(SHARED_INFO_ARCH + offset_of!(ArchSharedInfo, max_pfn))
@@ -47,12 +50,23 @@ pub fn maximum_gpfn(cx: &mut Cx, call: Call) -> HyperResult {
     Ok(max_pfn.max(1).wrapping_sub(1) as i64)
 }
 
-/// Memory populated on demand: not for PV guests. Errors: `EFAULT`, `ESRCH`, `EPERM`, `EINVAL`.
+/// How much of a domain's memory is populated on demand: none. A target for it is taken where
+/// there is a physical map, as Xen takes it from the tools with each change of the domain's size,
+/// and what the domain has is told. Errors: `EFAULT`, `ESRCH`, `EPERM`; `EINVAL` for a PV guest and
+/// for a target beyond the domain's limit.
 pub fn pod_target(cx: &mut Cx, call: Call) -> HyperResult {
-    let wish: PodTarget = cx.copy_in(GuestPtr::new(call.arg))?;
-    cx.resolve_any(wish.domid)?;
+    let ptr = GuestPtr::<PodTarget>::new(call.arg);
+    let mut wish = cx.copy_in(ptr)?;
+    let dom = cx.resolve_any(wish.domid)?;
     cx.dom.require_privilege()?;
-    Err(Errno::EINVAL.into())
+    let set = call.op == u64::from(XENMEM_set_pod_target);
+    if dom.hvm.get().is_none() || set && wish.target_pages > dom.pages.max() {
+        return Err(Errno::EINVAL.into());
+    }
+    wish.tot_pages = dom.pages.total();
+    (wish.pod_cache_pages, wish.pod_entries) = (0, 0);
+    cx.copy_out(ptr, &wish)?;
+    Ok(0)
 }
 
 /// A domain's virtual NUMA nodes: none has any. Errors: `EFAULT`, `EINVAL`, `ESRCH`, `EPERM`,

@@ -16,7 +16,7 @@ use crate::fail::Fail;
 use crate::hv::Hypervisor;
 use crate::mem::alloc::{ANYWHERE, alloc_clean_block};
 use core::sync::atomic::Ordering;
-use machine::nested::{Found, Leaf, NestedError, Stale};
+use machine::nested::{Found, Leaf, MAX_GFN, NestedError, Stale};
 use machine::{Cpu, CpuApi, Gfn, Mem, Mfn, Page};
 use xen_abi::Errno;
 
@@ -62,6 +62,7 @@ pub fn change(
     let mut guard = hvm.nested.lock();
     if !matches!(leaf, Leaf::None) {
         open(dom)?;
+        hvm.max_gfn.fetch_max(gfn.0.min(MAX_GFN), Ordering::Relaxed);
     }
     fits(hvm.nested.lookup(gfn))?;
     guard
@@ -83,6 +84,8 @@ fn change_run(
     let hvm = dom.hvm.get().ok_or(Errno::EINVAL)?;
     let mut guard = hvm.nested.lock();
     open(dom)?;
+    let last = gfn.0 | ((1 << (9 * level.saturating_sub(1))) - 1);
+    hvm.max_gfn.fetch_max(last.min(MAX_GFN), Ordering::Relaxed);
     guard
         .set_run(gfn, level, first, pages, &mut || {
             another_table(hv, cpu, dom)

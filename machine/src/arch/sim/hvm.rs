@@ -33,6 +33,7 @@ pub struct HvmState {
     taken: alloc::vec::Vec<Event>,
     shadow: bool,
     window: bool,
+    tsc_trap: bool,
     next: Option<u64>,
     debug: [u64; 4],
     loaded: bool,
@@ -52,6 +53,7 @@ impl HvmState {
             taken: alloc::vec::Vec::new(),
             shadow: false,
             window: false,
+            tsc_trap: false,
             next: None,
             debug: [0; 4],
             loaded: false,
@@ -67,6 +69,11 @@ impl HvmState {
     /// Takes the events that the guest was given so far.
     pub fn take_events(&mut self) -> alloc::vec::Vec<Event> {
         core::mem::take(&mut self.taken)
+    }
+
+    /// Whether RDTSC is an exit.
+    pub fn tsc_traps(&self) -> bool {
+        self.tsc_trap
     }
 
     /// Whether the guest's first interruptible instruction shall exit.
@@ -116,6 +123,10 @@ impl HvmApi for HvmState {
 
     fn set_window(&mut self, on: bool) {
         self.window = on;
+    }
+
+    fn set_tsc_trap(&mut self, on: bool) {
+        self.tsc_trap = on;
     }
 
     fn next_rip(&self) -> Option<u64> {

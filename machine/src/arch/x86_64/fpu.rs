@@ -6,6 +6,7 @@
 use alloc::alloc::{Layout, alloc_zeroed, dealloc};
 use core::arch::asm;
 use core::ptr::NonNull;
+use spin::Once;
 
 /// Bytes reserved; larger than any processor's standard-format state without AMX tiles.
 const BYTES: usize = 4096;
@@ -81,13 +82,25 @@ impl Fpu {
         // SAFETY: clears a flag that the hypervisor owns.
         unsafe { asm!("clts", options(nomem, nostack)) };
         if has_xsave {
-            xsetbv(self.xcr0);
+            // All of it is loaded, as what this guest has switched off is in its image at its
+            // first state: else it would find another guest's registers when it switches it on.
+            xsetbv(components());
         }
         if !load(self.image.as_ptr(), has_xsave) {
             // What another guest left in the registers must not stay there.
             load(CLEAN.0.as_ptr(), has_xsave);
         }
+        if has_xsave {
+            xsetbv(self.xcr0);
+        }
     }
+}
+
+/// Components that a guest can switch on, of those that the processor has: x87, SSE, AVX and
+/// AVX-512.
+fn components() -> u64 {
+    static THERE: Once<u64> = Once::new();
+    *THERE.call_once(|| u64::from(super::io::cpuid(0xd, 0).0) & 0xe7)
 }
 
 /// An image of the state after reset: all components but MXCSR are marked as such.

@@ -112,6 +112,7 @@ impl HvmCpu for Cpu {
             },
             exit::HLT => HvmExit::Halt,
             exit::VINTR => HvmExit::Window,
+            exit::RDTSC | exit::RDTSCP => HvmExit::Privileged,
             exit::IOIO | exit::WBINVD | exit::INVD | exit::XSETBV => HvmExit::Privileged,
             exit::CR..=exit::CR_END => HvmExit::Privileged,
             exit::EXCEPTION..=exit::EXCEPTION_END => {

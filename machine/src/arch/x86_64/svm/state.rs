@@ -250,6 +250,15 @@ impl HvmApi for HvmState {
         self.touched(clean::INTERCEPTS | clean::VINTR);
     }
 
+    fn set_tsc_trap(&mut self, on: bool) {
+        let v = &mut *self.vmcb;
+        if (v.intercept[0] & intercept::RDTSC != 0) != on {
+            v.intercept[0] ^= intercept::RDTSC;
+            v.intercept[1] ^= intercept::RDTSCP;
+            self.touched(clean::INTERCEPTS);
+        }
+    }
+
     fn next_rip(&self) -> Option<u64> {
         let there = super::processor::facts().is_some_and(|facts| facts.next_rip);
         (there && self.vmcb.next_rip != 0).then_some(self.vmcb.next_rip)

@@ -119,6 +119,7 @@ pub mod intercept {
     pub const NMI: u32 = 1 << 1;
     pub const INIT: u32 = 1 << 3;
     pub const VINTR: u32 = 1 << 4;
+    pub const RDTSC: u32 = 1 << 14;
     pub const RDPMC: u32 = 1 << 15;
     pub const CPUID: u32 = 1 << 18;
     pub const INVD: u32 = 1 << 22;
@@ -129,6 +130,8 @@ pub mod intercept {
     pub const TASK_SWITCH: u32 = 1 << 29;
     pub const FERR: u32 = 1 << 30;
     pub const SHUTDOWN: u32 = 1 << 31;
+    /// Of the second word.
+    pub const RDTSCP: u32 = 1 << 7;
     /// Of the second word: VMRUN, VMMCALL, VMLOAD, VMSAVE, STGI, CLGI, SKINIT; WBINVD, MONITOR,
     /// MWAIT, XSETBV, RDPRU.
     pub const SECOND: u32 = 0x7f | 1 << 9 | 1 << 10 | 1 << 11 | 1 << 13 | 1 << 14;
@@ -143,6 +146,7 @@ pub mod exit {
     pub const INTR: u64 = 0x60;
     pub const NMI: u64 = 0x61;
     pub const VINTR: u64 = 0x64;
+    pub const RDTSC: u64 = 0x6e;
     pub const RDPMC: u64 = 0x6f;
     pub const CPUID: u64 = 0x72;
     pub const INVD: u64 = 0x76;
@@ -154,6 +158,7 @@ pub mod exit {
     pub const VMRUN: u64 = 0x80;
     pub const VMMCALL: u64 = 0x81;
     pub const SKINIT: u64 = 0x86;
+    pub const RDTSCP: u64 = 0x87;
     pub const WBINVD: u64 = 0x89;
     pub const MONITOR: u64 = 0x8a;
     pub const MWAIT_ARMED: u64 = 0x8c;
