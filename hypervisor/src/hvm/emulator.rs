@@ -7,7 +7,7 @@ use crate::mem::p2m;
 use crate::platform::ports;
 use machine::hvm::{HvmApi, Reg, Seg};
 use machine::{CpuApi, Gfn, PAGE_SIZE};
-use x86_emulate::{Bits, Cpu, Gpr, Privileged, Result, Segment, SegmentName, Size, Trap};
+use x86_emulate::{Bits, Cpu, Decoded, Gpr, Privileged, Result, Segment, SegmentName, Size, Trap};
 
 /// The vCPU.
 pub struct Emulated<'a, 'b> {
@@ -172,6 +172,10 @@ impl Cpu for Emulated<'_, '_> {
 
     fn fetch(&mut self, address: u64, code: &mut [u8]) -> Result<()> {
         copy::fetch(self.cx, address, code)
+    }
+
+    fn last(&mut self) -> Option<&mut Decoded> {
+        Some(&mut self.cx.st.hvm.as_mut()?.decoded)
     }
 
     fn read(&mut self, address: u64, size: Size) -> Result<u64> {
