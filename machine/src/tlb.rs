@@ -2,11 +2,13 @@
 //!
 //! The clock moves on with every full flush of any CPU. A frame is stamped with it when its
 //! last reference of a kind goes; before the frame becomes something else, the CPUs that have
-//! not flushed since that stamp are made to. Owns the one request that can be under way; whoever
+//! not flushed since that stamp are made to. The clock has 64 bits, a stamp the lower half of it:
+//! a guest can move the clock on by billions within the hour while a CPU of its does not flush,
+//! so a difference of 32 bits alone could be taken for its opposite. Owns the one request that can be under way; whoever
 //! waits for it to be done answers requests itself, so two CPUs never wait for each other.
 
 use crate::cpumask::{AtomicCpuMask, CpuMask, MAX_CPUS};
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// What to flush.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,8 +21,8 @@ pub enum Flush {
 
 /// One machine's flush state.
 pub struct TlbState {
-    clock: AtomicU32,
-    last: [AtomicU32; MAX_CPUS],
+    clock: AtomicU64,
+    last: [AtomicU64; MAX_CPUS],
     busy: AtomicBool,
     targets: AtomicCpuMask,
     /// Address to flush, or `u64::MAX` for all.
@@ -31,25 +33,25 @@ impl TlbState {
     /// No request, clock at one.
     pub const fn new() -> TlbState {
         TlbState {
-            clock: AtomicU32::new(1),
-            last: [const { AtomicU32::new(0) }; MAX_CPUS],
+            clock: AtomicU64::new(1),
+            last: [const { AtomicU64::new(0) }; MAX_CPUS],
             busy: AtomicBool::new(false),
             targets: AtomicCpuMask::new(),
             what: AtomicU64::new(0),
         }
     }
 
-    /// The clock now.
+    /// The clock now, as frames are stamped with it.
     #[inline]
     pub fn clock(&self) -> u32 {
-        self.clock.load(Ordering::Acquire)
+        self.clock.load(Ordering::Acquire) as u32
     }
 
     /// Notes that `cpu` is about to flush everything. Called before the flush itself, so that a
     /// stamp made meanwhile counts as later.
     #[inline]
     pub fn note_full_flush(&self, cpu: u32) {
-        let now = self.clock.fetch_add(1, Ordering::SeqCst).wrapping_add(1);
+        let now = self.clock.fetch_add(1, Ordering::SeqCst) + 1;
         if let Some(last) = self.last.get(cpu as usize) {
             last.store(now, Ordering::SeqCst);
         }
@@ -57,7 +59,7 @@ impl TlbState {
 
     /// What the clock stood at when `cpu` last flushed everything.
     #[inline(always)]
-    pub fn last_flush(&self, cpu: u32) -> u32 {
+    pub fn last_flush(&self, cpu: u32) -> u64 {
         self.last
             .get(cpu as usize)
             .map_or(0, |last| last.load(Ordering::Relaxed))
@@ -65,13 +67,16 @@ impl TlbState {
 
     /// Of `mask`, the CPUs that have not flushed since `stamp`.
     pub fn need_flush(&self, mask: &CpuMask, stamp: u32) -> CpuMask {
+        // The latest instant that has such a stamp: at worst later than the true one, which
+        // costs a flush and no more.
+        let now = self.clock.load(Ordering::SeqCst);
+        let stamped = now.saturating_sub((now as u32).wrapping_sub(stamp).into());
         let mut out = CpuMask::EMPTY;
         for cpu in mask.iter() {
-            if let Some(last) = self.last.get(cpu as usize) {
-                let behind = stamp.wrapping_sub(last.load(Ordering::SeqCst)) as i32;
-                if behind >= 0 {
-                    out.set(cpu);
-                }
+            if let Some(last) = self.last.get(cpu as usize)
+                && stamped >= last.load(Ordering::SeqCst)
+            {
+                out.set(cpu);
             }
         }
         out
@@ -130,8 +135,67 @@ impl TlbState {
     }
 }
 
+#[cfg(not(target_os = "none"))]
+impl TlbState {
+    /// As new.
+    pub(crate) fn reset(&self) {
+        self.clock.store(1, Ordering::Relaxed);
+        for last in &self.last {
+            last.store(0, Ordering::Relaxed);
+        }
+        self.busy.store(false, Ordering::Relaxed);
+        self.targets.store(&CpuMask::EMPTY);
+        self.what.store(0, Ordering::Relaxed);
+    }
+}
+
 impl Default for TlbState {
     fn default() -> Self {
         TlbState::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// CPU 1 does not flush while the clock moves on by `ticks`: whether it is then asked to, for
+    /// a frame that is let go at that moment.
+    fn asked_after(ticks: u64) -> bool {
+        let tlb = TlbState::new();
+        tlb.note_full_flush(1);
+        tlb.clock.fetch_add(ticks, Ordering::SeqCst);
+        let mut one = CpuMask::EMPTY;
+        one.set(1);
+        tlb.need_flush(&one, tlb.clock()).contains(1)
+    }
+
+    #[test]
+    fn who_did_not_flush_for_long_is_asked_all_the_same() {
+        for ticks in [
+            0,
+            1,
+            1 << 31,
+            (1 << 31) + 1,
+            u32::MAX.into(),
+            1 << 32,
+            1 << 40,
+        ] {
+            assert!(asked_after(ticks), "{ticks}");
+        }
+    }
+
+    #[test]
+    fn who_flushed_since_is_not_asked() {
+        let tlb = TlbState::new();
+        tlb.clock.fetch_add((1 << 33) - 3, Ordering::SeqCst);
+        let mut one = CpuMask::EMPTY;
+        one.set(1);
+        for _ in 0..6 {
+            let stamp = tlb.clock();
+            tlb.note_full_flush(1);
+            assert!(!tlb.need_flush(&one, stamp).contains(1), "{stamp}");
+            assert!(tlb.need_flush(&one, tlb.clock()).contains(1), "{stamp}");
+        }
     }
 }

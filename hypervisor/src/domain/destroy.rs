@@ -71,6 +71,15 @@ impl Domain {
     }
 }
 
+impl Domain {
+    /// Calls `each` with the tables whose end was interrupted by the domain's own.
+    pub fn each_left_table(&self, each: impl FnMut(&Page)) {
+        if let Some(teardown) = self.teardown.try_lock() {
+            teardown.old.iter().for_each(each);
+        }
+    }
+}
+
 /// One stage, or a part of it: the stage that follows once it is complete.
 fn step(
     hv: &Hypervisor,
@@ -162,6 +171,12 @@ fn relinquish(
         let mut tables = Tables { hv, cpu, dom, old };
         tables.finish_old()?;
         if *frames == 0 {
+            // A table's end can let go of very many at once.
+            while hv.reap_some() {
+                if cpu.work_pending() {
+                    return Err(Fail::Restart);
+                }
+            }
             return Ok(());
         }
         if let Some(mfn) = dom.pages.rotate(hv.mem) {
@@ -171,7 +186,7 @@ fn relinquish(
             *frames = 0;
         }
         if frames.is_multiple_of(BATCH) {
-            hv.reap();
+            hv.reap_some();
             if cpu.work_pending() {
                 return Err(Fail::Restart);
             }

@@ -45,8 +45,8 @@ use xen_abi::grant_table::*;
 
 /// A domain's grant table and what it has mapped of others'.
 pub struct GrantState {
-    table: Lock<Table>,
-    tracks: Lock<Tracks>,
+    pub(crate) table: Lock<Table>,
+    pub(crate) tracks: Lock<Tracks>,
 }
 
 impl GrantState {

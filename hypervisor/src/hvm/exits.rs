@@ -27,8 +27,11 @@ fn others(cx: &mut Cx, exit: HvmExit) {
         HvmExit::Cpuid => cpuid(cx),
         HvmExit::Msr { write } => msr(cx, write),
         HvmExit::Nested {
-            gpa, write, exec, ..
-        } => nested(cx, gpa, write, exec),
+            gpa,
+            write,
+            exec,
+            walk,
+        } => nested(cx, gpa, write, exec, walk),
         HvmExit::Port {
             port,
             bytes,
@@ -89,11 +92,10 @@ fn after(cx: &Cx, code: [u8; 2]) -> Option<u64> {
     if known.is_some() {
         return known;
     }
-    let rip = cx.cpu.regs().rip;
-    let flat = cx.st.hvm.as_ref().is_some_and(|hvm| hvm.is_64bit());
-    let mut found = [0; 2];
-    (flat && super::copy::fetch(cx, rip, &mut found).is_ok() && found == code)
-        .then(|| rip.wrapping_add(2))
+    let r = cx.cpu.regs();
+    let (rip, rflags) = (r.rip, r.rflags);
+    let hvm = cx.st.hvm.as_ref()?;
+    (hvm.is_64bit() && hvm.runs(rip, rflags, code)).then(|| rip.wrapping_add(2))
 }
 
 fn cpuid(cx: &mut Cx) {
@@ -132,7 +134,7 @@ fn msr(cx: &mut Cx, write: bool) {
 }
 
 fn privileged(cx: &mut Cx) {
-    let result = x86_emulate::privileged(&mut Emulated { cx });
+    let result = x86_emulate::privileged(&mut Emulated::new(cx));
     finish(cx, result);
 }
 
@@ -166,7 +168,7 @@ fn finish(cx: &mut Cx, result: Result) {
 /// An access that the physical map did not allow: to another domain's page in a way that was not
 /// granted (#GP, as on Xen), to a device of the control domain's that is not mapped yet, to the
 /// local APIC, or to nothing at all.
-fn nested(cx: &mut Cx, gpa: u64, write: bool, exec: bool) {
+fn nested(cx: &mut Cx, gpa: u64, write: bool, exec: bool, walk: bool) {
     let gfn = Gfn(gpa >> 12);
     let found = cx.dom.hvm.get().and_then(|hvm| hvm.nested.lookup(gfn));
     if let Some(found) = found {
@@ -180,13 +182,15 @@ fn nested(cx: &mut Cx, gpa: u64, write: bool, exec: bool) {
         return;
     }
     let result = if write {
-        x86_emulate::store(&mut Emulated { cx })
+        x86_emulate::store(&mut Emulated::new(cx))
     } else {
-        x86_emulate::load(&mut Emulated { cx })
+        // The one operand that such instructions have is what the exit is about.
+        let known = (!walk).then_some(gpa);
+        x86_emulate::load(&mut Emulated { cx, known })
     };
     // What reads and writes memory in one is a store.
     let result = match result {
-        Ok(Outcome::Unhandled) if !write => x86_emulate::store(&mut Emulated { cx }),
+        Ok(Outcome::Unhandled) if !write => x86_emulate::store(&mut Emulated::new(cx)),
         result => result,
     };
     finish(cx, result);

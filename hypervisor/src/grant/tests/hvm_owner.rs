@@ -212,7 +212,7 @@ fn memory_moves_with_its_contents() {
         assert_eq!((word(cx, 1), word(cx, 40)), (None, Some(11)));
         assert_eq!(
             add(cx, XENMAPSPACE_gmfn, GFN + 1, GFN + 41),
-            fails(Errno::EINVAL)
+            fails(Errno::EACCES)
         );
         assert_eq!(add(cx, XENMAPSPACE_gmfn, GFN + 40, GFN + 40), Ok(0));
         assert_eq!(word(cx, 40), Some(11));
@@ -259,7 +259,7 @@ fn memory_moves_with_its_contents() {
             Ok(0)
         );
         let errors: [i32; 2] = cx.copy_in(GuestPtr::new(batch.errs)).unwrap();
-        assert_eq!(errors, [0, Errno::EINVAL.neg() as i32]);
+        assert_eq!(errors, [0, Errno::EACCES.neg() as i32]);
         assert_eq!((word(cx, 1), word(cx, 40)), (Some(11), None));
     });
     assert_eq!(b.pages.total(), testing::DATA_PAGES as u64);

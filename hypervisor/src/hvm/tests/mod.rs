@@ -1,5 +1,6 @@
 //! Hardware-virtualised guests on the simulated machine.
 
+mod calls;
 mod clock;
 mod events;
 mod memory;

@@ -99,7 +99,7 @@ struct Item<'a> {
 }
 
 /// Puts a page of a space at a guest frame; what was there goes. Errors: `EINVAL` for a space or
-/// a page that there is not; `EPERM` at a device's page, `ENXIO` at a mapped grant; `ENOMEM`.
+/// a page that there is not; `EACCES` for what is not memory of its own; `EPERM` at a device's page, `ENXIO` at a mapped grant; `ENOMEM`.
 fn add_one(cx: &mut Cx, dom: &Arc<Domain>, item: Item, pending: &mut Pending) -> Result<(), Errno> {
     if let Some(foreign) = item.foreign {
         return add_foreign(cx, dom, foreign, item, pending);
@@ -114,7 +114,7 @@ fn add_one(cx: &mut Cx, dom: &Arc<Domain>, item: Item, pending: &mut Pending) ->
         }
         XENMAPSPACE_gmfn => {
             let page = dom.page(cx.hv.mem, Gfn(item.idx));
-            page.ok_or(Errno::EINVAL)?
+            page.ok_or(Errno::EACCES)?
         }
         _ => return Err(Errno::EINVAL),
     };
