@@ -2,11 +2,13 @@
 //!
 //! The clock moves on with every full flush of any CPU. A frame is stamped with it when its
 //! last reference of a kind goes; before the frame becomes something else, the CPUs that have
-//! not flushed since that stamp are made to. Owns the one request that can be under way; whoever
-//! waits for it to be done answers requests itself, so two CPUs never wait for each other.
+//! not flushed since that stamp are made to. The clock never comes round again; a stamp is its
+//! lower half, and one that is so old that its number came again means a flush too many. Owns
+//! the one request that can be under way; whoever waits for it to be done answers requests
+//! itself, so two CPUs never wait for each other.
 
 use crate::cpumask::{AtomicCpuMask, CpuMask, MAX_CPUS};
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// What to flush.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,8 +21,8 @@ pub enum Flush {
 
 /// One machine's flush state.
 pub struct TlbState {
-    clock: AtomicU32,
-    last: [AtomicU32; MAX_CPUS],
+    clock: AtomicU64,
+    last: [AtomicU64; MAX_CPUS],
     busy: AtomicBool,
     targets: AtomicCpuMask,
     /// Address to flush, or `u64::MAX` for all.
@@ -31,18 +33,18 @@ impl TlbState {
     /// No request, clock at one.
     pub const fn new() -> TlbState {
         TlbState {
-            clock: AtomicU32::new(1),
-            last: [const { AtomicU32::new(0) }; MAX_CPUS],
+            clock: AtomicU64::new(1),
+            last: [const { AtomicU64::new(0) }; MAX_CPUS],
             busy: AtomicBool::new(false),
             targets: AtomicCpuMask::new(),
             what: AtomicU64::new(0),
         }
     }
 
-    /// The clock now.
+    /// The clock now, as a stamp.
     #[inline]
     pub fn clock(&self) -> u32 {
-        self.clock.load(Ordering::Acquire)
+        self.clock.load(Ordering::Acquire) as u32
     }
 
     /// Notes that `cpu` is about to flush everything. Called before the flush itself, so that a
@@ -57,7 +59,7 @@ impl TlbState {
 
     /// What the clock stood at when `cpu` last flushed everything.
     #[inline(always)]
-    pub fn last_flush(&self, cpu: u32) -> u32 {
+    pub fn last_flush(&self, cpu: u32) -> u64 {
         self.last
             .get(cpu as usize)
             .map_or(0, |last| last.load(Ordering::Relaxed))
@@ -65,13 +67,16 @@ impl TlbState {
 
     /// Of `mask`, the CPUs that have not flushed since `stamp`.
     pub fn need_flush(&self, mask: &CpuMask, stamp: u32) -> CpuMask {
+        // Stamps are never ahead of the clock.
+        let clock = self.clock.load(Ordering::SeqCst);
+        let age = (clock as u32).wrapping_sub(stamp);
+        let made = clock.saturating_sub(age.into());
         let mut out = CpuMask::EMPTY;
         for cpu in mask.iter() {
-            if let Some(last) = self.last.get(cpu as usize) {
-                let behind = stamp.wrapping_sub(last.load(Ordering::SeqCst)) as i32;
-                if behind >= 0 {
-                    out.set(cpu);
-                }
+            if let Some(last) = self.last.get(cpu as usize)
+                && last.load(Ordering::SeqCst) <= made
+            {
+                out.set(cpu);
             }
         }
         out
@@ -133,5 +138,30 @@ impl TlbState {
 impl Default for TlbState {
     fn default() -> Self {
         TlbState::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One CPU flushes all the time, the other never.
+    #[test]
+    fn who_never_flushes_is_made_to_however_long_that_is() {
+        let mask = CpuMask::first(2);
+        for flushes in [1, 1 << 31, (1 << 31) + 5, u64::from(u32::MAX), 3 << 32] {
+            let state = TlbState::new();
+            state.note_full_flush(0);
+            state.note_full_flush(1);
+            state.clock.fetch_add(flushes, Ordering::SeqCst);
+            let stamp = state.clock();
+            assert_eq!(state.need_flush(&mask, stamp), mask, "{flushes}");
+            state.note_full_flush(0);
+            let need = state.need_flush(&mask, stamp);
+            assert!(!need.contains(0) && need.contains(1), "{flushes}");
+            // Who has flushed since is left alone, until the stamp's number comes again.
+            state.note_full_flush(1);
+            assert!(state.need_flush(&mask, stamp).is_empty(), "{flushes}");
+        }
     }
 }

@@ -25,8 +25,16 @@ pub struct Asid {
     cpu: u32,
     round: u32,
     /// The CPU's last full flush when it was given.
-    stamp: u32,
+    stamp: u64,
     valid: bool,
+}
+
+/// Has `cpu` drop everything before the next identifier is used.
+#[cold]
+pub fn start_over(cpu: u32) {
+    if let Some(numbers) = NUMBERS.get(cpu as usize) {
+        numbers.next.store(u32::MAX - 1, Relaxed);
+    }
 }
 
 impl Asid {
@@ -53,12 +61,12 @@ impl Asid {
 
     /// Whether it is still good after the CPU's last full flush, `last`.
     #[inline(always)]
-    pub fn is_good(&self, last: u32) -> bool {
+    pub fn is_good(&self, last: u64) -> bool {
         self.valid && self.stamp == last
     }
 
     /// A new one on `cpu`: the number, and whether the CPU has to drop all translations first.
-    pub fn renew(&mut self, cpu: u32, last: u32, count: u32) -> (u32, bool) {
+    pub fn renew(&mut self, cpu: u32, last: u64, count: u32) -> (u32, bool) {
         let Some(numbers) = NUMBERS.get(cpu as usize) else {
             return (1, true);
         };
