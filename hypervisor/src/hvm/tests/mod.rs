@@ -2,6 +2,7 @@
 
 mod events;
 mod memory;
+mod rights;
 
 use super::vlapic::reg;
 use super::walk::Access;
