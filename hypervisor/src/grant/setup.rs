@@ -7,12 +7,10 @@ use crate::domain::Domain;
 use crate::fail::HyperResult;
 use crate::guest::GuestPtr;
 use crate::hv::Hypervisor;
-use crate::mem::p2m::{self, Pending};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
-use machine::nested::{Found, Kind, Leaf};
-use machine::{Cpu, Gfn, Page};
+use machine::{Cpu, Page};
 use xen_abi::grant_table::*;
 use xen_abi::{DomId, Errno};
 
@@ -123,9 +121,6 @@ pub fn get_version_op(cx: &mut Cx, batch: Batch) -> HyperResult {
 /// `GNTTABOP_set_version`.
 pub fn set_version_op(cx: &mut Cx, batch: Batch) -> HyperResult {
     batch::one(cx, batch, |cx, op: &mut GnttabSetVersion| {
-        if op.version == 1 && cx.dom.hvm.get().is_some() {
-            unmap_status(cx)?;
-        }
         let mut table = cx.dom.grants.table.lock();
         if !(1..=2).contains(&op.version) {
             return Err(Errno::EINVAL.into());
@@ -142,34 +137,6 @@ pub fn set_version_op(cx: &mut Cx, batch: Batch) -> HyperResult {
     })
 }
 
-/// Takes the pages of status words out of the calling domain's physical map, where they stand by
-/// [`add_to_physmap`](crate::mem::memory_op). Errors: `ENOMEM`.
-fn unmap_status(cx: &mut Cx) -> Result<(), Errno> {
-    let mut pages = Vec::new();
-    let table = cx.dom.grants.table.lock();
-    pages
-        .try_reserve_exact(table.status_frames() as usize)
-        .map_err(|_| Errno::ENOMEM)?;
-    pages.extend((0..table.status_frames()).filter_map(|i| Some(table.status_frame(i)?.another())));
-    // The map's lock comes first.
-    drop(table);
-    let mut pending = Pending::default();
-    for page in pages {
-        let mfn = page.mfn();
-        let this = |found: Option<Found>| match found {
-            Some(found) if found.mfn == mfn && found.kind == Kind::Ram => Ok(()),
-            _ => Err(Errno::ENOENT),
-        };
-        let gfn = Gfn(cx.hv.mem.m2p(mfn).unwrap_or(u64::MAX));
-        if let Ok(stale) = p2m::change(cx.hv, cx.cpu, cx.dom, gfn, Leaf::None, this) {
-            drop(pending.add(cx.cpu, cx.dom, stale));
-            cx.hv.mem.set_m2p(mfn, u64::MAX);
-        }
-    }
-    pending.settle(cx.cpu);
-    Ok(())
-}
-
 /// A reserved entry, in words that both versions can hold.
 #[derive(Clone, Copy, Default)]
 struct Reserved {
@@ -178,8 +145,8 @@ struct Reserved {
     frame: u64,
 }
 
-/// Changes the format; entries beyond the reserved ones are gone. Errors: `EBUSY` while entries
-/// are in use, or pages of status words mapped that would go; `EINVAL` for reserved ones that the new format cannot hold; `ENOMEM`.
+/// Changes the format; entries beyond the reserved ones are gone. Errors: `EBUSY` while
+/// entries are in use; `EINVAL` for reserved ones that the new format cannot hold; `ENOMEM`.
 fn change_version(
     hv: &Hypervisor,
     cpu: &mut Cpu,
@@ -221,13 +188,13 @@ fn change_version(
             frame,
         };
     }
-    if version == 1 && !table.drop_status() {
-        return Err(Errno::EBUSY);
-    }
     for i in 0..table.frames() {
         if let Some(page) = table.frame(i) {
             page.clear();
         }
+    }
+    if version == 1 {
+        table.drop_status();
     }
     table.version = version;
     for (gref, slot) in kept.iter().enumerate().filter(|(_, slot)| slot.flags != 0) {

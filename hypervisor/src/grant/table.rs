@@ -9,8 +9,6 @@ use crate::event::WritablePage;
 use crate::hv::Hypervisor;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::sync::atomic::{Ordering, fence};
-use machine::frame::NO_OWNER;
 use machine::{Cpu, CpuApi, Page};
 use xen_abi::grant_table::GrantRef;
 use xen_abi::{DomId, Errno};
@@ -171,34 +169,16 @@ impl Table {
         Ok(())
     }
 
-    /// Gives the pages of status words back. `false`, and nothing done, when the domain still has
-    /// any of them mapped: it would keep it as memory on no account, and get another with each
-    /// change of the version.
-    pub fn drop_status(&mut self) -> bool {
-        let first = self.status.first();
-        let owner = first.map_or(NO_OWNER, |page| page.info().owner());
-        let own = |owner| {
-            for page in &self.status {
-                page.info().set_owner(owner);
-            }
-        };
-        // A reference to its own page is looked at twice: taken, and then whose the page is. So
-        // none is taken behind the count below.
-        own(NO_OWNER);
-        fence(Ordering::SeqCst);
-        if self.status.iter().any(|page| page.info().count() != 1) {
-            own(owner);
-            return false;
-        }
+    /// Gives the pages of status words back. The domain may still have them mapped.
+    pub fn drop_status(&mut self) {
         self.status.clear();
-        true
     }
 
     /// Makes the pages nobody's, and lets no more be made.
     pub fn disown_frames(&mut self) {
         self.max_frames = 0;
         for page in self.shared.iter().chain(&self.status) {
-            page.info().set_owner(NO_OWNER);
+            page.info().set_owner(machine::frame::NO_OWNER);
         }
     }
 

@@ -322,28 +322,3 @@ fn a_map_with_many_holes_is_bounded_and_a_dying_one_takes_nothing_in() {
     assert_eq!(page.info().count(), 2, "its allocation, and this");
     assert!(b.page(world.hv.mem, Gfn(GFN)).is_none());
 }
-
-#[test]
-fn status_words_leave_the_map_with_their_version() {
-    let world = World::new(1);
-    let b = world.hvm_guest(1, false, 1);
-    let status = XENMAPIDX_grant_table_status;
-    let free = world.on_hvm(&b, 0, 0, |cx| {
-        assert_eq!(set_version(cx, 2), Ok(0));
-        assert_eq!(add(cx, XENMAPSPACE_grant_table, status, GFN + 400), Ok(0));
-        assert_eq!(set_version(cx, 1), Ok(0));
-        world.hv.reap();
-        world.free_frames()
-    });
-    world.on_hvm(&b, 0, 0, |cx| {
-        for round in 0..8 {
-            assert_eq!(set_version(cx, 2), Ok(0));
-            let at = GFN + 400 + round % 4;
-            assert_eq!(add(cx, XENMAPSPACE_grant_table, status, at), Ok(0));
-            assert_eq!(set_version(cx, 1), Ok(0));
-            assert!(cx.dom.hvm.get().unwrap().nested.lookup(Gfn(at)).is_none());
-        }
-        world.hv.reap();
-    });
-    assert_eq!(world.free_frames(), free);
-}

@@ -177,21 +177,3 @@ fn resource_frames_grow_the_table() {
     let mut frame = |index, status| grant::frame(world.hv, &mut cpu, &a.dom, index, status);
     assert!(frame(0, true).is_ok() && frame(7, true).is_ok() && frame(8, true).is_err());
 }
-
-/// Else a domain would get a page more, on no account, with each change there and back.
-#[test]
-fn status_words_that_are_mapped_keep_their_version() {
-    let world = World::new(1);
-    let a = world.domain(0, true, 1);
-    world.on(&a, 0, 0, |cx| assert_eq!(set_version(cx, 2), Ok(0)));
-    let mut cpu = world.machine.cpu(0);
-    let held = grant::frame(world.hv, &mut cpu, &a.dom, 0, true).unwrap();
-    drop(cpu);
-    world.on(&a, 0, 0, |cx| {
-        assert_eq!(set_version(cx, 1), fails(Errno::EBUSY));
-        assert_eq!(held.info().owner(), a.dom.owner());
-        assert_eq!(set_version(cx, 2), Ok(0));
-    });
-    drop(held);
-    world.on(&a, 0, 0, |cx| assert_eq!(set_version(cx, 1), Ok(0)));
-}
