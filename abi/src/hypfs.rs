@@ -12,7 +12,7 @@ numbers! {
 }
 
 numbers! {
-    /// The version, and the longest path in bytes.
+    /// The version, and the longest path in bytes with the zero at its end.
     u32;
     XEN_HYPFS_VERSION = 1;
     XEN_HYPFS_MAX_PATHLEN = 1024;

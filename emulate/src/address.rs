@@ -130,14 +130,20 @@ fn canonical(address: u64) -> bool {
     matches!(address >> 47, 0 | 0x1_ffff)
 }
 
-/// The segment that the decoder means.
-pub(crate) fn segment_name(register: Register) -> SegmentName {
-    match register {
+/// The segment of an instruction's memory operand.
+pub(crate) fn segment(cpu: &impl Cpu, instruction: &Instruction) -> SegmentName {
+    match instruction.memory_segment() {
+        Register::FS => SegmentName::Fs,
+        Register::GS => SegmentName::Gs,
+        // Other prefixes mean nothing in 64-bit mode: what faults as a stack access depends on
+        // the base alone.
+        _ if cpu.bits() == Bits::B64 => match instruction.memory_base() {
+            Register::RSP | Register::ESP | Register::RBP | Register::EBP => SegmentName::Ss,
+            _ => SegmentName::Ds,
+        },
         Register::ES => SegmentName::Es,
         Register::CS => SegmentName::Cs,
         Register::SS => SegmentName::Ss,
-        Register::FS => SegmentName::Fs,
-        Register::GS => SegmentName::Gs,
         _ => SegmentName::Ds,
     }
 }
@@ -153,6 +159,6 @@ pub(crate) fn operand(
         return Ok(None);
     };
     let offset = offset(cpu, instruction);
-    let name = segment_name(instruction.memory_segment());
+    let name = segment(cpu, instruction);
     Ok(Some((linear(cpu, name, offset, size, usage)?, size)))
 }

@@ -1,6 +1,6 @@
 //! The virtual CPU that instructions are executed on.
 
-use crate::{Gpr, Result};
+use crate::{Gpr, Result, Trap};
 
 /// The width of the code being executed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,6 +125,14 @@ pub trait Cpu {
     /// The page fault.
     fn read(&mut self, address: u64, size: Size) -> Result<u64>;
 
+    /// Reads memory that the same instruction is going to write.
+    ///
+    /// # Errors
+    /// The page fault that the write would cause.
+    fn read_to_write(&mut self, address: u64, size: Size) -> Result<u64> {
+        self.read(address, size).map_err(Trap::of_write)
+    }
+
     /// Writes memory.
     ///
     /// # Errors
@@ -210,6 +218,13 @@ pub trait Privileged: Cpu {
     /// # Errors
     /// The trap to deliver.
     fn write_xcr(&mut self, index: u32, value: u64) -> Result<()>;
+
+    /// Whether a string instruction may use an I/O port, which it has to know before it looks at
+    /// memory or at its count.
+    ///
+    /// # Errors
+    /// General protection if the guest may not.
+    fn check_port(&mut self, port: u16, size: Size) -> Result<()>;
 
     /// Reads an I/O port; the width is at most four bytes.
     ///

@@ -18,27 +18,35 @@ pub(crate) fn decode(cpu: &mut impl Cpu) -> Result<Option<Instruction>> {
 pub(crate) fn decode_at(cpu: &mut impl Cpu, rip: u64) -> Result<Option<Instruction>> {
     let bits = cpu.bits();
     let mut code = [0; LONGEST];
-    let start = code_address(cpu, bits, rip)?;
+    let (start, room) = code_address(cpu, bits, rip)?;
+    let whole = code.get_mut(..room.min(LONGEST)).unwrap_or_default();
     let in_page = usize::try_from(PAGE - start % PAGE)
         .unwrap_or(LONGEST)
-        .min(LONGEST);
-    let (first, second) = code.split_at_mut(in_page);
+        .min(whole.len());
+    let (first, second) = whole.split_at_mut(in_page);
     cpu.fetch(start, first)?;
-    let (mut instruction, error) = run(bits, first, rip);
+    let (mut instruction, mut error) = run(bits, first, rip);
     if error == DecoderError::NoMoreBytes && !second.is_empty() {
         let next = match bits {
             Bits::B64 => start.wrapping_add(in_page as u64),
             _ => start.wrapping_add(in_page as u64) & u64::from(u32::MAX),
         };
         cpu.fetch(next, second)?;
-        instruction = run(bits, &code, rip).0;
+        (instruction, error) = run(bits, whole, rip);
+    }
+    if error == DecoderError::NoMoreBytes && room < LONGEST {
+        // It runs over the end of the code segment.
+        return Err(Trap::GP);
     }
     Ok((!instruction.is_invalid()).then_some(instruction))
 }
 
 /// Fetches exactly `code.len()` bytes, at most 15, from offset `rip` of the code segment.
 pub(crate) fn fetch(cpu: &mut impl Cpu, rip: u64, code: &mut [u8]) -> Result<()> {
-    let start = code_address(cpu, cpu.bits(), rip)?;
+    let (start, room) = code_address(cpu, cpu.bits(), rip)?;
+    if room < code.len() {
+        return Err(Trap::GP);
+    }
     let in_page = usize::try_from(PAGE - start % PAGE)
         .unwrap_or(usize::MAX)
         .min(code.len());
@@ -51,16 +59,17 @@ pub(crate) fn fetch(cpu: &mut impl Cpu, rip: u64, code: &mut [u8]) -> Result<()>
     }
 }
 
-/// The linear address of offset `rip` of the code segment.
-fn code_address(cpu: &mut impl Cpu, bits: Bits, rip: u64) -> Result<u64> {
+/// The linear address of offset `rip` of the code segment, and the bytes from there to the
+/// segment's end.
+fn code_address(cpu: &mut impl Cpu, bits: Bits, rip: u64) -> Result<(u64, usize)> {
     if bits == Bits::B64 {
-        return Ok(rip);
+        return Ok((rip, usize::MAX));
     }
     let segment = cpu.segment(SegmentName::Cs)?;
-    if rip > segment.limit.into() {
-        return Err(Trap::GP);
-    }
-    Ok(segment.base.wrapping_add(rip) & u64::from(u32::MAX))
+    let left = u64::from(segment.limit).checked_sub(rip).ok_or(Trap::GP)?;
+    let room = usize::try_from(left).map_or(usize::MAX, |left| left.saturating_add(1));
+    let start = segment.base.wrapping_add(rip) & u64::from(u32::MAX);
+    Ok((start, room))
 }
 
 fn run(bits: Bits, code: &[u8], rip: u64) -> (Instruction, DecoderError) {

@@ -41,7 +41,7 @@ fn pointer(gpr: Gpr, width: u64) -> Part {
 /// The checked address of the source element, DS:rSI or as overridden.
 pub(crate) fn source(cpu: &mut impl Cpu, instruction: &Instruction, size: Size) -> Result<u64> {
     let offset = pointer(Gpr::Rsi, width(instruction)).get(cpu);
-    let name = address::segment_name(instruction.memory_segment());
+    let name = address::segment(cpu, instruction);
     address::linear(cpu, name, offset, size, Use::Read)
 }
 

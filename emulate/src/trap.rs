@@ -47,6 +47,15 @@ impl Trap {
         cr2: 0,
     };
 
+    /// The trap of a read that is part of a write: a page fault says that it was a write.
+    #[must_use]
+    pub const fn of_write(mut self) -> Self {
+        if let (vector::PF, Some(error)) = (self.vector, self.error) {
+            self.error = Some(error | 2);
+        }
+        self
+    }
+
     /// A page fault at `cr2` with the error code of the access.
     #[must_use]
     pub const fn page_fault(cr2: u64, error: u32) -> Self {

@@ -61,6 +61,16 @@ impl Cx<'_> {
         }
     }
 
+    /// Gives dead frames back to the heap, of which a guest can have very many: for a call that is
+    /// about to ask for memory, or how much there is. Errors: `Restart`.
+    #[inline]
+    pub fn reap(&self) -> Result<(), Fail> {
+        while self.hv.reap_some() {
+            self.check_restart()?;
+        }
+        Ok(())
+    }
+
     /// Ends this vCPU's turn: another look is taken at what runs next.
     pub fn reschedule(&mut self) {
         self.live = false;

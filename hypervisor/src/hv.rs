@@ -35,6 +35,8 @@ pub struct Hypervisor {
     pub claims: crate::mem::Claims,
     /// Number of CPUs.
     pub cpus: u32,
+    /// `pv-linear-pt`: whether page tables may name tables of their own level.
+    pub linear_tables: bool,
     /// Who may deal with whom.
     pub xsm: crate::xsm::Policy,
     /// What the processor looks like to domains.
@@ -86,7 +88,8 @@ impl Hypervisor {
     }
 
     /// Gives frames whose last reference went back to the heap, and takes them off their
-    /// domain's account. All of them: for whoever has to have memory, or a true count.
+    /// domain's account. All that there are now, for whoever has to have memory; a call that can
+    /// be restarted calls [`Cx::reap`](crate::cx::Cx::reap) first, which leaves little to do here.
     pub fn reap(&self) {
         while self.reap_some() {}
     }

@@ -30,11 +30,11 @@ pub mod platform;
 pub mod pv;
 pub mod run;
 pub mod sched;
-#[cfg(test)]
-mod simtest;
+#[cfg(any(test, feature = "sim"))]
+pub mod simtest;
 pub mod speculation;
 pub mod start;
-#[cfg(test)]
+#[cfg(any(test, feature = "sim"))]
 pub mod testing;
 pub mod time;
 pub mod xsm;

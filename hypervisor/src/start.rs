@@ -85,6 +85,7 @@ fn hypervisor(handover: &mut Handover, options: &cmdline::Options) -> Result<Hyp
         more_dead: Default::default(),
         claims: crate::mem::Claims::default(),
         cpus: handover.cpus,
+        linear_tables: options.linear_tables,
         xsm: options.xsm,
         policies: crate::cpu_policy::Policies::new(&handover.cpu, handover.cpu.has_hvm()),
         command_line: options.line.clone(),

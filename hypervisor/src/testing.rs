@@ -21,9 +21,12 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
 use machine::arch::sim::SimMachine;
+use machine::boot::{BootInfo, MemoryKind};
 use machine::heap::Heap;
 use machine::hvm::HvmCpu;
+use machine::platform::Platform;
 use machine::{CpuApi, Lock, Mfn, PAGE_SIZE, Page, PageType, TypeGet};
+use spin::Once;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 /// Where a test domain's data pages are mapped, one after the other.
@@ -34,6 +37,12 @@ pub const DATA_PAGES: usize = 16;
 pub const ARG_PAGE: usize = DATA_PAGES - 1;
 
 const PTE: u64 = 7;
+
+/// What ACPI and the boot loader said: nothing.
+static PLATFORM: Once<Platform> = Once::new();
+static BOOT: Once<BootInfo> = Once::new();
+/// A boot loader that told of a gigabyte of memory.
+static MAPPED: Once<BootInfo> = Once::new();
 
 /// A machine with a hypervisor on it.
 #[derive(Clone, Copy)]
@@ -56,6 +65,60 @@ pub struct TestDomain {
     pub l1: Page,
 }
 
+/// A hypervisor on all memory of `machine` but its first frames, whose firmware says nothing of
+/// memory.
+pub fn hypervisor(machine: SimMachine, xsm: crate::xsm::Policy) -> Hypervisor {
+    with_memory(machine, xsm, 16, BOOT.call_once(BootInfo::new))
+}
+
+/// A hypervisor on memory that the firmware told of: all but the first megabyte.
+pub fn hypervisor_with_map(machine: SimMachine, xsm: crate::xsm::Policy) -> Hypervisor {
+    let boot = MAPPED.call_once(|| {
+        let mut boot = BootInfo::new();
+        boot.memory.push(0, 1 << 30, MemoryKind::Ram);
+        boot
+    });
+    with_memory(machine, xsm, 256, boot)
+}
+
+fn with_memory(
+    machine: SimMachine,
+    xsm: crate::xsm::Policy,
+    first: u64,
+    boot: &'static BootInfo,
+) -> Hypervisor {
+    let mem = machine.mem();
+    let cpus = machine.cpus();
+    let mut heap = Heap::new(mem);
+    heap.add_range(Mfn(first), mem.max_mfn());
+    let platform: &Platform = PLATFORM.call_once(Platform::new);
+    Hypervisor {
+        mem,
+        total_pages: heap.free_frames(),
+        heap: Lock::new(locks::HEAP, heap),
+        dead: Lock::new(locks::DEAD, None),
+        more_dead: Default::default(),
+        claims: crate::mem::Claims::default(),
+        cpus,
+        linear_tables: true,
+        xsm,
+        policies: crate::cpu_policy::Policies::new(&machine.cpu(0), true),
+        command_line: String::new(),
+        noreboot: true,
+        cpuinfo: false,
+        domains: DomainList::default(),
+        changes: crate::domain::Changes::new().unwrap(),
+        virq_handlers: crate::hv::domain_lock([0; _]),
+        sched: Scheduler::new(cpus).unwrap(),
+        clocks: Clocks::new(cpus, 0).unwrap(),
+        console: Console::default(),
+        asked: Default::default(),
+        irqs: Irqs::new(platform, cpus).unwrap(),
+        platform,
+        boot,
+    }
+}
+
 impl World {
     /// A machine with 16 MiB of RAM.
     pub fn new(cpus: usize) -> World {
@@ -65,38 +128,8 @@ impl World {
     /// The same, where `xsm` says who may deal with whom.
     pub fn with_xsm(cpus: usize, xsm: crate::xsm::Policy) -> World {
         let machine = SimMachine::new(4096, cpus);
-        let mem = machine.mem();
-        let mut heap = Heap::new(mem);
-        heap.add_range(Mfn(16), mem.max_mfn());
-        let platform = Box::leak(Box::new(machine::platform::Platform::new()));
-        let hv = Hypervisor {
-            mem,
-            total_pages: heap.free_frames(),
-            heap: Lock::new(locks::HEAP, heap),
-            dead: Lock::new(locks::DEAD, None),
-            more_dead: Default::default(),
-            claims: crate::mem::Claims::default(),
-            cpus: cpus as u32,
-            xsm,
-            policies: crate::cpu_policy::Policies::new(&machine.cpu(0), true),
-            command_line: String::new(),
-            noreboot: true,
-            cpuinfo: false,
-            domains: DomainList::default(),
-            changes: crate::domain::Changes::new().unwrap(),
-            virq_handlers: crate::hv::domain_lock([0; _]),
-            sched: Scheduler::new(cpus as u32).unwrap(),
-            clocks: Clocks::new(cpus as u32, 0).unwrap(),
-            console: Console::default(),
-            asked: Default::default(),
-            irqs: Irqs::new(platform, cpus as u32).unwrap(),
-            platform,
-            boot: Box::leak(Box::new(machine::boot::BootInfo::new())),
-        };
-        World {
-            machine,
-            hv: Box::leak(Box::new(hv)),
-        }
+        let hv = Box::leak(Box::new(hypervisor(machine, xsm)));
+        World { machine, hv }
     }
 
     /// A page of `owner`'s, zeroed, with one general reference.
@@ -208,7 +241,7 @@ impl World {
     ) -> R {
         let mut cpu = self.machine.cpu(cpu);
         let vcpu = dom.vcpu(vcpu).unwrap();
-        let mut state = vcpu.state.lock();
+        let mut state = vcpu.state.try_lock().unwrap();
         dom.dirty_cpus.set(cpu.id());
         cpu.load_hvm(&mut state.hvm.as_mut().unwrap().state);
         let mut cx = Cx {

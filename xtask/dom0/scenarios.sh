@@ -9,9 +9,12 @@ export FULL
 # The lines that explain a failure: the command that failed and what it said.
 reason() { grep -v '^+* *\(sleep\|deadline=\|\[\|now\|sed s/\[\)' "$1" | tail -n "${2:-6}" | tr '\n' '|'; }
 
+# A scenario's name, made of its function's.
+title() { echo "$1" | sed 's/^t_//; s/_/-/g'; }
+
 scenario() {
 	began=$(now)
-	name=$(echo "$2" | sed 's/^t_//; s/_/-/g')
+	name=$(title "$2")
 	log=$LOGS/scenario-$name.log
 	limit=$(sed -n "s/^$2() { *# *\([0-9]*\) s.*/\1/p" "/xenios/xl/$1.sh")
 	# What it does is on the console too, so that a machine that hangs says where.
@@ -27,7 +30,13 @@ scenario() {
 	[ $status -eq 124 ] && echo "not done in ${limit:-240} s" >> "$log"
 	echo "FAIL $name: status $status: $(reason "$log")"
 	keep_logs
-	reap > "$log.reap" 2>&1
+	# What it left half way must not fail those that follow.
+	{
+		reap
+		losetup -D
+		for pool in $(xl cpupool-list | awk 'NR > 1 && $1 != "Pool-0" { print $1 }'); do xl cpupool-destroy "$pool"; done
+		xl cpupool-cpu-add Pool-0 all
+	} > "$log.reap" 2>&1
 }
 
 scenarios() {
@@ -38,7 +47,7 @@ scenarios() {
 		[ -e "$script" ] || return 1
 		cases=$(sed -n 's/^\(t_[a-z0-9_]*\)() {.*/\1/p' "$script")
 		only=$(sed -n 's/.*\bxenios\.only=\([^ ]*\).*/\1/p' /proc/cmdline)
-		[ -z "$only" ] || cases=$(echo "$cases" | grep -E -- "$only")
+		[ -z "$only" ] || cases=$(for case in $cases; do title "$case" | grep -qE -- "$only" && echo "$case"; done)
 		echo "xl: $group begin $(echo "$cases" | wc -w)"
 		for case in $cases; do scenario "$group" "$case"; done
 		reap > $LOGS/reap.log 2>&1

@@ -25,6 +25,20 @@ use crate::{build, guest, paths, proc, steps};
 pub struct Args {
     /// Only these columns: bare, xen, xenios (default: all)
     pub hosts: Vec<String>,
+    /// Only this part of the figures
+    #[arg(long, value_enum)]
+    pub part: Option<Part>,
+}
+
+/// A part of the figures, with boots of its own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
+pub enum Part {
+    /// Calls and exits, measured by guest kernels.
+    Calls,
+    /// Linux's system calls.
+    Os,
+    /// What guests cost that `xl` makes.
+    Xl,
 }
 
 /// Figures by operation.
@@ -64,11 +78,12 @@ pub fn bench(args: &Args) -> Result<()> {
     if hosts.iter().any(|host| *host != Host::Bare) {
         build::guests()?;
     }
+    let wanted = |part| args.part.is_none_or(|only| only == part);
     let initrd = initrd(&oslat()?)?;
     let mut columns = Vec::new();
     let mut failed = Vec::new();
     for host in &hosts {
-        let (figures, errors) = measure(*host, &dom0, &initrd)?;
+        let (figures, errors) = measure(*host, &dom0, &initrd, &wanted)?;
         columns.push((*host, figures));
         failed.extend(errors);
     }
@@ -82,13 +97,18 @@ pub fn bench(args: &Args) -> Result<()> {
 }
 
 /// All figures of one host, and what could not be measured.
-fn measure(host: Host, dom0: &Dom0, initrd: &Path) -> Result<(Figures, Vec<String>)> {
+fn measure(
+    host: Host,
+    dom0: &Dom0,
+    initrd: &Path,
+    wanted: &dyn Fn(Part) -> bool,
+) -> Result<(Figures, Vec<String>)> {
     let mut figures = Figures::new();
     let mut errors = Vec::new();
     let logs = paths::logs()?;
     let name = format!("{host:?}").to_lowercase();
     for (kernel, pvh) in [("pv-bench", false), ("pvh-bench", true)] {
-        if host == Host::Bare {
+        if host == Host::Bare || !wanted(Part::Calls) {
             break;
         }
         let shown = proc::Progress::start(&format!("{kernel} on {name}"));
@@ -108,7 +128,30 @@ fn measure(host: Host, dom0: &Dom0, initrd: &Path) -> Result<(Figures, Vec<Strin
             }
         }
     }
-    let shown = proc::Progress::start(&format!("oslat on {name}"));
+    if wanted(Part::Os) {
+        let shown = proc::Progress::start(&format!("oslat on {name}"));
+        let log = logs.join(format!("bench-os-{name}.log"));
+        let result = system_calls(host, dom0, initrd, &log)
+            .and_then(|run| collect(&run, "OSLAT ", "OSLAT-END", &mut figures));
+        shown.finish(result.is_ok());
+        if let Err(why) = result {
+            errors.push(format!("oslat on {name}: {why:#}"));
+        }
+    }
+    if wanted(Part::Xl) && (host == Host::Xen || host == Host::Xenios && steps::GUESTS) {
+        let shown = proc::Progress::start(&format!("xl create on {name}"));
+        let result = creation(host, dom0, &logs.join(format!("bench-xl-{name}.log")))
+            .and_then(|run| collect(&run, "XLBENCH ", "XLBENCH-END", &mut figures));
+        shown.finish(result.is_ok());
+        if let Err(why) = result {
+            errors.push(format!("xl create on {name}: {why:#}"));
+        }
+    }
+    Ok((figures, errors))
+}
+
+/// What Linux's system calls cost.
+fn system_calls(host: Host, dom0: &Dom0, initrd: &Path, log: &Path) -> Result<Run> {
     let words = |console: &str| format!("console={console} quiet panic=1 rdinit=/init");
     let boot = if host == Host::Bare {
         Boot::Linux {
@@ -132,29 +175,7 @@ fn measure(host: Host, dom0: &Dom0, initrd: &Path) -> Result<(Figures, Vec<Strin
         icount: true,
         ..Machine::new(boot)
     };
-    let run = qemu::watch(
-        &machine,
-        Duration::from_secs(480),
-        &logs.join(format!("bench-os-{name}.log")),
-        false,
-    );
-    match run.and_then(|run| collect(&run, "OSLAT ", "OSLAT-END", &mut figures)) {
-        Ok(()) => shown.finish(true),
-        Err(why) => {
-            shown.finish(false);
-            errors.push(format!("oslat on {name}: {why:#}"));
-        }
-    }
-    if host == Host::Xen || host == Host::Xenios && steps::GUESTS {
-        let shown = proc::Progress::start(&format!("xl create on {name}"));
-        let result = creation(host, dom0, &logs.join(format!("bench-xl-{name}.log")))
-            .and_then(|run| collect(&run, "XLBENCH ", "XLBENCH-END", &mut figures));
-        shown.finish(result.is_ok());
-        if let Err(why) = result {
-            errors.push(format!("xl create on {name}: {why:#}"));
-        }
-    }
-    Ok((figures, errors))
+    qemu::watch(&machine, Duration::from_secs(480), log, false)
 }
 
 /// Boots dom0 and makes guests: how long until a guest's first process, and what they take.

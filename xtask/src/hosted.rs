@@ -100,6 +100,9 @@ pub fn house() -> Result<String> {
         "hypervisor",
         "image",
         "guests",
+        "tests/differential",
+        "tests/fuzz",
+        "fuzz/fuzz_targets",
         "xtask",
     ] {
         sources(&root.join(dir), &mut files)?;

@@ -5,8 +5,10 @@ mod bench;
 mod boots;
 mod build;
 mod compare;
+mod differential;
 mod dom0;
 mod emulator;
+mod fuzz;
 mod guest;
 mod host;
 mod hosted;
@@ -19,6 +21,7 @@ mod qemu;
 mod run;
 mod scenarios;
 mod setup;
+mod sim;
 mod soak;
 mod steps;
 mod survey;
@@ -57,10 +60,23 @@ enum Cmd {
     Test(test::Args),
     /// Boot dom0 again and again
     Soak(soak::Args),
+    /// Run the hypervisor under simulation: guests as scripts, by seeds (`cargo xtask sim --help`)
+    #[command(disable_help_flag = true)]
+    Sim {
+        /// What the simulation is told
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
     /// Measure operations in instructions, beside the real Xen and no hypervisor
     Bench(bench::Args),
     /// Compare what Linux says as dom0 on Xenios and on the real Xen
     Compare,
+    /// Compare the instruction emulator with this machine's processor
+    Differential(differential::Args),
+    /// Give made-up inputs to parsers, the emulator and the hypercalls
+    Fuzz(fuzz::Args),
+    /// Run tests of `machine` under Miri, which knows undefined behaviour
+    Miri(fuzz::MiriArgs),
     /// Make a CD (target/xtask/xenios.iso) that GRUB boots, from a BIOS or UEFI
     Iso {
         /// With the real Xen 4.20
@@ -98,8 +114,12 @@ fn act(command: Cmd) -> Result<()> {
         Cmd::Run(args) => run::run(&args),
         Cmd::Test(args) => test::test(&args),
         Cmd::Soak(args) => soak::soak(&args),
+        Cmd::Sim { args } => sim::run(&args),
         Cmd::Bench(args) => bench::bench(&args),
         Cmd::Compare => compare::compare(),
+        Cmd::Differential(args) => differential::run(&args),
+        Cmd::Fuzz(args) => fuzz::fuzz(&args),
+        Cmd::Miri(args) => fuzz::miri(&args),
         Cmd::Iso { xen } => {
             println!("{}", run::iso(xen)?.display());
             Ok(())

@@ -34,6 +34,7 @@ const SCENARIOS: &[(&str, &str)] = &[
     ("pvh", include_str!("../dom0/xl/pvh.sh")),
     ("churn", include_str!("../dom0/xl/churn.sh")),
     ("kernels", include_str!("../dom0/xl/kernels.sh")),
+    ("save", include_str!("../dom0/xl/save.sh")),
     ("many", include_str!("../dom0/xl/many.sh")),
 ];
 

@@ -21,6 +21,8 @@ pub enum Kind {
     Lint,
     /// Host tests.
     Tests,
+    /// A short simulation.
+    Simulation,
     /// The bare-metal image.
     Image,
     /// The guest kernels.
@@ -33,9 +35,7 @@ pub enum Kind {
     Crashes,
     /// Debian as dom0.
     Dom0(boots::Trial),
-    /// Guests that Debian's tools make in dom0.
-    Xl(Group),
-    /// The same, under `--full` only.
+    /// Guests that Debian's tools make in dom0: when named, or under `--full`.
     XlFull(Group),
 }
 
@@ -73,6 +73,7 @@ pub const STEPS: &[Step] = &[
     step("host-house-rules", true, Kind::House),
     step("host-clippy", true, Kind::Lint),
     step("host-tests", true, Kind::Tests),
+    step("host-sim", true, Kind::Simulation),
     step("build-image", true, Kind::Image),
     step("build-guests", true, Kind::Guests),
     step(
@@ -212,22 +213,31 @@ pub const STEPS: &[Step] = &[
             ..USUAL
         }),
     ),
-    // Ten minutes and more: too long for each run. What is not ready was not seen to pass whole.
+    // Ten minutes and more: too long for each run.
     step("xl-life", GUESTS, Kind::XlFull(group("life", 1500, 1500))),
     step("xl-pvh", GUESTS, Kind::XlFull(group("pvh", 900, 2400))),
-    step("xl-devices", false, Kind::Xl(group("devices", 1200, 2400))),
+    step(
+        "xl-devices",
+        GUESTS,
+        Kind::XlFull(group("devices", 1200, 2400)),
+    ),
     step(
         "xl-change",
         GUESTS,
         Kind::XlFull(group("change", 1200, 5400)),
     ),
-    step("xl-protect", false, Kind::Xl(group("protect", 600, 600))),
+    step(
+        "xl-protect",
+        GUESTS,
+        Kind::XlFull(group("protect", 600, 600)),
+    ),
     step("xl-cpu", GUESTS, Kind::XlFull(group("cpu", 600, 600))),
     step("xl-churn", GUESTS, Kind::XlFull(group("churn", 600, 3600))),
     step(
         "xl-kernels",
-        false,
+        GUESTS,
         Kind::XlFull(group("kernels", 1200, 1200)),
     ),
-    step("xl-many", false, Kind::XlFull(group("many", 3000, 3000))),
+    step("xl-save", GUESTS, Kind::XlFull(group("save", 1500, 2400))),
+    step("xl-many", GUESTS, Kind::XlFull(group("many", 3000, 3000))),
 ];

@@ -10,7 +10,7 @@ use crate::scenarios::{Choice, Group, Results};
 use crate::setup::{self, Need};
 use crate::steps::{Kind, STEPS, Step};
 use crate::survey;
-use crate::{build, guest, hosted, paths};
+use crate::{build, guest, hosted, paths, sim};
 
 /// What `test` takes.
 #[derive(clap::Args, Clone)]
@@ -114,7 +114,7 @@ pub fn test(args: &Args) -> Result<()> {
 /// The scenarios that a step runs, if it runs any.
 fn group(step: &Step) -> Option<Group> {
     match step.kind {
-        Kind::Xl(group) | Kind::XlFull(group) => Some(group),
+        Kind::XlFull(group) => Some(group),
         _ => None,
     }
 }
@@ -136,6 +136,7 @@ impl Session {
             Kind::House => hosted::house(),
             Kind::Lint => hosted::lint(),
             Kind::Tests => hosted::tests(),
+            Kind::Simulation => sim::short(),
             Kind::Image => build::image(false).map(|_| String::new()),
             Kind::Guests => build::guests().map(|names| names.join(", ")),
             Kind::Guest(name, trial) => {
@@ -154,7 +155,7 @@ impl Session {
                 let host = self.choice.host;
                 trial.go(step.name, host, self.dom0()?)
             }
-            Kind::Xl(group) | Kind::XlFull(group) => {
+            Kind::XlFull(group) => {
                 let at = self.groups.iter().position(|other| *other == group);
                 let groups = self.groups.split_off(at.unwrap_or(0));
                 self.dom0()?;

@@ -26,6 +26,8 @@ pub fn load(cpu: &mut impl Cpu) -> Result {
         Code::Lodsb_AL_m8 | Code::Lodsw_AX_m16 | Code::Lodsd_EAX_m32 | Code::Lodsq_RAX_m64 => {
             return lods(cpu, i);
         }
+        // How much this one reads depends on who made the processor.
+        Code::Movsxd_r16_rm16 => return UNHANDLED,
         _ => {}
     }
     match (i.op0_kind(), i.op1_kind()) {

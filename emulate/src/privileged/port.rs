@@ -48,6 +48,7 @@ pub(super) fn input_string(cpu: &mut impl Privileged, instruction: &Instruction)
     let Some(size) = address::size(instruction) else {
         return UNHANDLED;
     };
+    cpu.check_port(dx(cpu), size)?;
     string::repeat(cpu, instruction, |cpu| {
         let at = string::destination(cpu, instruction, size)?;
         let value = cpu.port_in(dx(cpu), size)?;
@@ -62,6 +63,7 @@ pub(super) fn output_string(cpu: &mut impl Privileged, instruction: &Instruction
     let Some(size) = address::size(instruction) else {
         return UNHANDLED;
     };
+    cpu.check_port(dx(cpu), size)?;
     string::repeat(cpu, instruction, |cpu| {
         let at = string::source(cpu, instruction, size)?;
         let value = cpu.read(at, size)?;

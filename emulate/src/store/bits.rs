@@ -1,7 +1,7 @@
 //! BTS, BTR, BTC on memory.
 
 use super::{finish, replace};
-use crate::address::{self, Use, linear, segment_name, truncate, width};
+use crate::address::{self, Use, linear, segment, truncate, width};
 use crate::alu::{self, CF};
 use crate::operand::{register, value};
 use crate::register::Part;
@@ -25,7 +25,7 @@ pub(super) fn bit(cpu: &mut impl Cpu, instruction: &Instruction) -> Result {
         offset = truncate(offset.wrapping_add_signed(bytes), width(instruction));
     }
     let mask = 1u64 << (number & u64::from(size.bits() - 1));
-    let name = segment_name(instruction.memory_segment());
+    let name = segment(cpu, instruction);
     let at = linear(cpu, name, offset, size, Use::Write)?;
     let mnemonic = instruction.mnemonic();
     let old = replace(cpu, at, size, |old| match mnemonic {

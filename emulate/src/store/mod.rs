@@ -88,9 +88,10 @@ fn movs(cpu: &mut impl Cpu, instruction: &Instruction) -> Result {
         return UNHANDLED;
     };
     string::repeat(cpu, instruction, |cpu| {
+        // Of two faults, the source's comes first.
         let from = string::source(cpu, instruction, size)?;
-        let to = string::destination(cpu, instruction, size)?;
         let value = cpu.read(from, size)?;
+        let to = string::destination(cpu, instruction, size)?;
         cpu.write(to, size, value)?;
         string::step(cpu, instruction, Gpr::Rsi, size);
         string::step(cpu, instruction, Gpr::Rdi, size);
@@ -106,7 +107,7 @@ fn replace(
     size: Size,
     change: impl Fn(u64) -> u64,
 ) -> Result<Option<u64>> {
-    let mut old = cpu.read(at, size)? & size.mask();
+    let mut old = cpu.read_to_write(at, size)? & size.mask();
     for _ in 0..TRIES {
         let found = cpu.compare_exchange(at, size, old, change(old) & size.mask())? & size.mask();
         if found == old {

@@ -220,6 +220,9 @@ impl Privileged for Fake {
         *self.xcrs.get_mut(&index).ok_or(Trap::GP)? = value;
         Ok(())
     }
+    fn check_port(&mut self, port: u16, _: Size) -> Result<()> {
+        self.ports.get(&port).map(|_| ()).ok_or(Trap::GP)
+    }
     fn port_in(&mut self, port: u16, size: Size) -> Result<u32> {
         let value = self.ports.get(&port).copied().ok_or(Trap::GP)?;
         self.port_log.push((port, size, None));

@@ -41,6 +41,11 @@ pub fn is_guest() -> bool {
     mem::start_info().flags & SIF_INITDOMAIN == 0
 }
 
+/// The page of the pool in whose place the ring is, if there is one.
+pub fn ring() -> Option<Page> {
+    RING.lock().map(|(page, _)| page)
+}
+
 fn yield_cpu() {
     let _ = hypercall::call(SCHED_OP, [u64::from(SCHEDOP_yield), 0, 0, 0, 0]);
 }

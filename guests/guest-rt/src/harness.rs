@@ -157,6 +157,19 @@ macro_rules! refused {
     };
 }
 
+/// Fails the case unless each call, which only dom0 may make, is refused with this errno: a guest
+/// is refused with EPERM before its arguments are looked at.
+#[macro_export]
+macro_rules! dom0_refused {
+    ($($call:expr => $errno:ident;)*) => {$(
+        if $crate::console::is_guest() {
+            $crate::refused!($call, EPERM);
+        } else {
+            $crate::refused!($call, $errno);
+        }
+    )*};
+}
+
 /// Fails the case unless the closure traps with this vector; gives the fault.
 #[macro_export]
 macro_rules! traps {

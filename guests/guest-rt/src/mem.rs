@@ -32,6 +32,10 @@ pub mod pte {
     pub const D: u64 = 1 << 6;
     /// Superpage, or the PAT bit of an L1 entry.
     pub const PSE: u64 = 1 << 7;
+    /// Write through.
+    pub const PWT: u64 = 1 << 3;
+    /// Not cached.
+    pub const PCD: u64 = 1 << 4;
     /// No execution.
     pub const NX: u64 = 1 << 63;
     /// A usual writable mapping.

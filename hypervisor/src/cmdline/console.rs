@@ -2,6 +2,7 @@
 
 use super::Options;
 use super::value::{Parsed, Value, list};
+use core::fmt;
 
 /// A serial port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +36,24 @@ pub struct LogLimits {
     pub always: Level,
     /// Shown at a limited rate.
     pub limited: Level,
+}
+
+impl fmt::Display for LogLimits {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{}/{}", self.always, self.limited)
+    }
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(match self {
+            Level::None => "none",
+            Level::Error => "error",
+            Level::Warning => "warning",
+            Level::Info => "info",
+            Level::Debug => "all",
+        })
+    }
 }
 
 /// `conswitch`: the key that, with Ctrl and three times, takes the input to the hypervisor.
@@ -83,17 +102,17 @@ pub(super) fn console(options: &mut Options, value: Value<'_>) -> Parsed {
 }
 
 pub(super) fn loglvl(options: &mut Options, value: Value<'_>) -> Parsed {
-    options.loglvl = limits(value.required()?)?;
+    options.loglvl = log_limits(value.required()?)?;
     Ok(())
 }
 
 pub(super) fn guest_loglvl(options: &mut Options, value: Value<'_>) -> Parsed {
-    options.guest_loglvl = limits(value.required()?)?;
+    options.guest_loglvl = log_limits(value.required()?)?;
     Ok(())
 }
 
 /// `LEVEL` or `LEVEL/RATE-LIMITED-LEVEL`.
-fn limits(text: &str) -> Parsed<LogLimits> {
+pub fn log_limits(text: &str) -> Parsed<LogLimits> {
     let (always, limited) = text.split_once('/').unwrap_or((text, text));
     let (always, limited) = (level(always)?, level(limited)?);
     Ok(LogLimits {
@@ -130,23 +149,24 @@ pub enum Stamp {
 }
 
 pub(super) fn timestamps(options: &mut Options, value: Value<'_>) -> Parsed {
-    let text = match value.boolean_or_text() {
-        Ok(Ok(on)) => {
-            options.stamp = if on { Stamp::Date } else { Stamp::None };
-            return Ok(());
-        }
-        Ok(Err(text)) => text,
-        Err(why) => return Err(why),
+    options.stamp = match value.boolean_or_text()? {
+        Ok(true) => Stamp::Date,
+        Ok(false) => Stamp::None,
+        Err(text) => stamp(text)?,
     };
-    options.stamp = match text {
+    Ok(())
+}
+
+/// The form that a word names.
+pub fn stamp(text: &str) -> Parsed<Stamp> {
+    Ok(match text {
         "none" => Stamp::None,
         "date" => Stamp::Date,
         "datems" => Stamp::DateMs,
         "boot" => Stamp::Boot,
         "raw" => Stamp::Raw,
         _ => return Err("none, date, datems, boot or raw is expected"),
-    };
-    Ok(())
+    })
 }
 
 pub(super) fn conswitch(options: &mut Options, value: Value<'_>) -> Parsed {

@@ -19,7 +19,7 @@ mod xsm;
 #[cfg(test)]
 mod tests;
 
-pub use console::{Level, LogLimits, Port, Stamp, Switch};
+pub use console::{Level, LogLimits, Port, Stamp, Switch, log_limits, stamp};
 pub use cpu::{SpecCtrl, Thunk, Xpti};
 pub use dom0::{Amount, Dom0Mem, Dom0Mode, VcpuRange};
 pub use machine_options::machine_settings;
@@ -58,6 +58,8 @@ pub struct Options {
     pub xsm: crate::xsm::Policy,
     /// `dom0_ioports_disable`: ports that dom0 may not use, first and last.
     pub dom0_ioports_disable: ArrayVec<(u16, u16), 16>,
+    /// `pv-linear-pt`: page tables of PV guests may name tables of their own level.
+    pub linear_tables: bool,
     /// `console`: the port that it is at, if there is one.
     pub console: Option<Port>,
     /// `com1`.
@@ -122,6 +124,7 @@ impl Default for Options {
             dom0_verbose: false,
             xsm: Default::default(),
             dom0_ioports_disable: ArrayVec::new(),
+            linear_tables: true,
             console: Some(Port::Com1),
             com1: SerialConfig::COM1,
             com2: SerialConfig::COM2,

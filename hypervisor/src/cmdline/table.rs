@@ -274,10 +274,7 @@ pub const STATUS: &[(&str, Status)] = &[
         "pv-l1tf",
         Status::Ignored("the hypervisor refuses dangerous entries always"),
     ),
-    (
-        "pv-linear-pt",
-        Status::Ignored("linear page tables are always allowed to PV guests"),
-    ),
+    ("pv-linear-pt", flag!(linear_tables)),
     (
         "pv-shim",
         Status::Ignored("running inside of a guest is not supported yet"),

@@ -13,6 +13,7 @@
 mod banner;
 mod input;
 mod io;
+mod levels;
 mod limit;
 mod read;
 mod ring;
@@ -26,13 +27,14 @@ pub use input::input;
 pub use io::console_io;
 pub use read::read_log;
 
-use crate::cmdline::{self, LogLimits, Options, Stamp};
+use crate::cmdline::{self, Options, Stamp};
 use crate::hv::Hypervisor;
 use crate::locks;
 use arrayvec::ArrayString;
 use core::fmt;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use input::Input;
+use levels::Levels;
 use limit::Limit;
 use machine::{Cpu, CpuApi, Lock};
 use ring::Ring;
@@ -148,8 +150,10 @@ impl Output {
 pub struct Console {
     out: Lock<Output>,
     input: Lock<Input>,
-    own: LogLimits,
-    guests: LogLimits,
+    /// Which of the hypervisor's own messages are shown.
+    pub own: Levels,
+    /// Which messages about guests are.
+    pub guests: Levels,
     domain_to_ring: bool,
     sync: bool,
     /// Nanoseconds from 1970 to boot, for stamps.
@@ -188,8 +192,8 @@ impl Console {
         Console {
             out: Lock::new(locks::CONSOLE, out),
             input: Lock::new(locks::CONSOLE, input),
-            own: options.loglvl,
-            guests: options.guest_loglvl,
+            own: Levels::new(options.loglvl),
+            guests: Levels::new(options.guest_loglvl),
             domain_to_ring: options.console_to_ring,
             sync: options.sync_console,
             booted: AtomicU64::new(0),
@@ -211,6 +215,16 @@ impl Console {
         self.booted.store(booted, Ordering::Relaxed);
     }
 
+    /// What stands in front of each line.
+    pub fn stamp(&self) -> Stamp {
+        self.out.lock().stamp
+    }
+
+    /// Sets it for the lines that follow.
+    pub fn set_stamp(&self, stamp: Stamp) {
+        self.out.lock().stamp = stamp;
+    }
+
     /// The log has something new.
     fn news(&self) {
         self.new.store(true, Ordering::Relaxed);
@@ -224,9 +238,10 @@ impl Console {
     /// Logs a line of the hypervisor's own.
     pub fn log(&self, level: Level, args: fmt::Arguments) {
         let level = cmdline::Level::from(level);
-        if level <= self.own.always {
+        let limits = self.own.get();
+        if level <= limits.always {
             self.say(args);
-        } else if level <= self.own.limited {
+        } else if level <= limits.limited {
             let mut out = self.out.lock();
             let now = out.now;
             if let Some(missed) = out.own.pass(now) {
@@ -239,12 +254,13 @@ impl Console {
     /// Logs a line about what a guest did, at `now` nanoseconds since boot.
     pub fn log_guest(&self, level: Level, now: u64, domid: u16, vcpu: u32, args: fmt::Arguments) {
         let level = cmdline::Level::from(level);
-        if level > self.guests.limited {
+        let limits = self.guests.get();
+        if level > limits.limited {
             return;
         }
         let mut out = self.out.lock();
         out.now = out.now.max(now);
-        let pass = if level <= self.guests.always {
+        let pass = if level <= limits.always {
             Some(0)
         } else {
             out.guests.pass(now)

@@ -5,8 +5,11 @@
 
 pub mod bitmap;
 pub mod domctl;
+pub mod hypfs;
 pub mod sysctl;
 pub mod version;
+
+pub use domctl::LogDirty;
 
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@
 //!
 //! It is marked as dying first, so that nobody finds it by its id any more, and its vCPUs leave
 //! their CPUs. What it holds goes in an order in which nothing comes back: ports, interrupts,
-//! vCPUs with their tables, the physical map, pages, uses of others' grants. Then it is dead: a record that waits
+//! vCPUs with their tables, pages with the physical map, uses of others' grants. Then it is dead: a record that waits
 //! for the memory that others still hold. Lock: the teardown's, which is only tried for, as the
 //! steps take all the others.
 //!
@@ -28,7 +28,6 @@ enum Stage {
     Stopping,
     Ports,
     Vcpus,
-    Map,
     Pages,
     Grants,
     Done,
@@ -72,6 +71,15 @@ impl Domain {
     }
 }
 
+impl Domain {
+    /// Calls `each` with the tables whose end was interrupted by the domain's own.
+    pub fn each_left_table(&self, each: impl FnMut(&Page)) {
+        if let Some(teardown) = self.teardown.try_lock() {
+            teardown.old.iter().for_each(each);
+        }
+    }
+}
+
 /// One stage, or a part of it: the stage that follows once it is complete.
 fn step(
     hv: &Hypervisor,
@@ -101,14 +109,11 @@ fn step(
                 }
                 teardown.vcpus += 1;
             }
-            Some(Stage::Map)
-        }
-        Stage::Map => {
-            crate::mem::p2m::relinquish(cpu, dom).ok()?;
             teardown.frames = dom.pages.close();
             Some(Stage::Pages)
         }
         Stage::Pages => {
+            crate::mem::p2m::relinquish(cpu, dom).ok()?;
             relinquish(hv, cpu, dom, teardown).ok()?;
             // Translations of what others granted, before those are told that it is unused.
             cpu.flush(&hv.all_cpus(), Flush::All);
@@ -166,6 +171,12 @@ fn relinquish(
         let mut tables = Tables { hv, cpu, dom, old };
         tables.finish_old()?;
         if *frames == 0 {
+            // A table's end can let go of very many at once.
+            while hv.reap_some() {
+                if cpu.work_pending() {
+                    return Err(Fail::Restart);
+                }
+            }
             return Ok(());
         }
         if let Some(mfn) = dom.pages.rotate(hv.mem) {
@@ -175,7 +186,7 @@ fn relinquish(
             *frames = 0;
         }
         if frames.is_multiple_of(BATCH) {
-            hv.reap();
+            hv.reap_some();
             if cpu.work_pending() {
                 return Err(Fail::Restart);
             }

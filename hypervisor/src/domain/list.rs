@@ -61,16 +61,24 @@ impl DomainList {
         let mut from = Some(0);
         while let Some(dom) = from.and_then(|id| self.from(id)) {
             from = dom.id.checked_add(1);
-            if dom.dead.load(Ordering::Acquire) && dom.pages.is_empty() && !grant::in_use(&dom) {
-                // Only one of those that see it takes it.
-                let removed = self.list.lock().remove(&dom.id);
-                if removed.is_some() {
-                    self.zombies.fetch_sub(1, Ordering::SeqCst);
-                }
-                return removed;
+            let gone = dom.dead.load(Ordering::Acquire) && dom.pages.is_empty();
+            if gone && !grant::in_use(&dom) && self.remove(&dom) {
+                return Some(dom);
             }
         }
         None
+    }
+
+    /// Takes a dead domain out; `false` when another CPU was faster. Its id may be another's by
+    /// then.
+    fn remove(&self, dom: &Arc<Domain>) -> bool {
+        let mut list = self.list.lock();
+        if !list.get(&dom.id).is_some_and(|it| Arc::ptr_eq(it, dom)) {
+            return false;
+        }
+        list.remove(&dom.id);
+        self.zombies.fetch_sub(1, Ordering::SeqCst);
+        true
     }
 
     /// The domain with this id, unless it is dying.
@@ -103,5 +111,23 @@ impl DomainList {
             .find(|id| !list.contains_key(id))?;
         self.last_id.store(found, Ordering::Relaxed);
         Some(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::World;
+    use alloc::sync::Arc;
+
+    #[test]
+    fn who_finds_a_dead_domain_late_leaves_its_ids_new_owner() {
+        let world = World::new(1);
+        let domains = &world.hv.domains;
+        let old = world.domain(7, false, 1).dom;
+        domains.add_zombie(&old);
+        assert!(domains.remove(&old));
+        let new = world.domain(7, false, 1).dom;
+        assert!(!domains.remove(&old));
+        assert!(domains.get(7).is_some_and(|dom| Arc::ptr_eq(&dom, &new)));
     }
 }

@@ -18,7 +18,7 @@ pub use list::DomainList;
 pub use pages::DomainPages;
 pub use vcpu::{Callback, GuestArea, PvTraps, Vcpu, VcpuState};
 
-use crate::event::EventState;
+use crate::event::{EventState, WritablePage};
 use crate::fail::Fail;
 use crate::grant::GrantState;
 use crate::hv::domain_lock;
@@ -27,7 +27,7 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use machine::{AtomicCpuMask, Lock, Page, PageType, TypeGet};
+use machine::{AtomicCpuMask, Lock, Page};
 use spin::Once;
 use xen_abi::arch_x86::ArchDomainconfig;
 use xen_abi::shared_info::{VCPU_INFO_SIZE, VCPU_INFO_UPCALL_MASK};
@@ -49,7 +49,7 @@ pub struct Domain {
     /// Its vCPUs, by number; filled as they are made.
     pub vcpus: Box<[Once<Arc<Vcpu>>]>,
     /// The page that it shares with the hypervisor.
-    pub shared_info: Page,
+    pub shared_info: WritablePage,
     /// Its memory.
     pub pages: DomainPages,
     /// CPUs whose TLB may hold translations of this domain.
@@ -76,6 +76,8 @@ pub struct Domain {
     pub share: Arc<crate::sched::Share>,
     /// The pool of CPUs that it runs in; see [`crate::sched::Scheduler::pool`].
     pub cpupool: AtomicU32,
+    /// Whether its writes are asked for.
+    pub log_dirty: Lock<crate::control::LogDirty>,
     /// How many want it not to run.
     pub pause_count: AtomicU32,
     /// How many of those are the tools' own (`pausedomain`).
@@ -118,11 +120,7 @@ impl Domain {
             .map_err(|_| Errno::ENOMEM)?;
         vcpus.resize_with(max_vcpus as usize, Once::new);
         // The hypervisor writes to it: it can be nothing but writable memory, for good.
-        match shared_info.get_type(PageType::Writable) {
-            TypeGet::Ready => {}
-            TypeGet::ReadyFlush => shared_info.type_validated(),
-            _ => return Err(Errno::EINVAL),
-        }
+        let shared_info = WritablePage::hold(shared_info).ok_or(Errno::EINVAL)?;
         // Events are masked until each vCPU's kernel is ready for them.
         for vcpu in 0..xen_abi::xen::XEN_LEGACY_MAX_VCPUS as usize {
             let at = vcpu * VCPU_INFO_SIZE + VCPU_INFO_UPCALL_MASK;
@@ -150,6 +148,7 @@ impl Domain {
             time_offset: AtomicU64::new(0),
             share: Arc::new(crate::sched::Share::default()),
             cpupool: AtomicU32::new(0),
+            log_dirty: domain_lock(Default::default()),
             pause_count: AtomicU32::new(0),
             controller_pauses: domain_lock(0),
             dying: AtomicBool::new(false),

@@ -127,6 +127,12 @@ impl DomainPages {
         self.forget(mem, page.mfn());
     }
 
+    /// Frames in the list, which are as many as [`DomainPages::total`] unless a call is adding
+    /// some.
+    pub fn listed(&self) -> u64 {
+        self.list.lock().frames.len()
+    }
+
     /// Whether there is no frame in the account.
     pub fn is_empty(&self) -> bool {
         self.list.lock().frames.is_empty()

@@ -225,6 +225,11 @@ impl Vcpu {
         }))
     }
 
+    /// Whether it has a place in the shared page.
+    pub fn has_default_info(&self) -> bool {
+        self.default_info.is_some()
+    }
+
     /// Its `vcpu_info`; `None` for a vCPU beyond the 32nd that has not registered one.
     #[inline(always)]
     pub fn info(&self) -> Option<&GuestArea> {

@@ -31,12 +31,15 @@ pub fn init_control_op(cx: &mut Cx, arg: u64) -> HyperResult {
             array
         }
     };
-    let mut queues = vcpu.events.fifo.lock();
-    let queues = queues.get_or_insert_with(|| Queues::new(array));
-    if queues.control.is_some() {
-        return Err(Errno::EINVAL.into());
+    // Guests are not written to with a lock held.
+    {
+        let mut queues = vcpu.events.fifo.lock();
+        let queues = queues.get_or_insert_with(|| Queues::new(array));
+        if queues.control.is_some() {
+            return Err(Errno::EINVAL.into());
+        }
+        queues.control = Some(control);
     }
-    queues.control = Some(control);
     drop(ports);
     cx.copy_out(ptr, &arg)?;
     Ok(0)

@@ -45,6 +45,13 @@ impl Array {
         })
     }
 
+    /// Calls `each` with all pages.
+    pub fn each_frame(&self, mut each: impl FnMut(&machine::Page)) {
+        for page in self.pages.iter().filter_map(Once::get) {
+            each(page);
+        }
+    }
+
     /// Pages there are.
     pub fn used(&self) -> u32 {
         self.used.load(Ordering::Acquire)
@@ -115,6 +122,11 @@ pub struct Queues {
 }
 
 impl Queues {
+    /// The page of the control block.
+    pub fn control_page(&self) -> Option<&machine::Page> {
+        self.control.as_ref().map(|control| &*control.page)
+    }
+
     /// Empty queues over `array`.
     pub fn new(array: Arc<Array>) -> Queues {
         Queues {

@@ -14,6 +14,7 @@ mod close;
 mod control;
 mod dump;
 mod fifo;
+pub mod inspect;
 mod ops;
 mod page;
 mod ports;
@@ -25,6 +26,7 @@ mod two_level;
 mod tests;
 
 pub use bind::alloc_unbound;
+pub use channel::Binding;
 pub use close::{close, destroy};
 pub use dump::dump;
 pub use page::WritablePage;

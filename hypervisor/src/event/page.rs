@@ -23,6 +23,11 @@ impl WritablePage {
         gfn: u64,
     ) -> Result<WritablePage, Errno> {
         let page = dom.page(hv.mem, Gfn(gfn)).ok_or(Errno::EINVAL)?;
+        WritablePage::get_page(cpu, dom, page)
+    }
+
+    /// Takes a page of the domain's. Errors: `EINVAL` when it is not ordinary memory.
+    pub fn get_page(cpu: &mut Cpu, dom: &Domain, page: Page) -> Result<WritablePage, Errno> {
         // What the page was may still be in TLBs; stamped when it stopped being that.
         match page.get_type(PageType::Writable) {
             TypeGet::Ready => {}

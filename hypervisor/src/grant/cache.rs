@@ -56,6 +56,9 @@ fn flush(cx: &mut Cx, op: &GnttabCacheFlush) -> Result<(), Errno> {
         // Caches are coherent: there is nothing that could only be thrown away.
         return Err(Errno::EOPNOTSUPP);
     }
-    cx.cpu.wbinvd();
+    // Only devices that do not look into caches need that, and it stops all CPUs' work for long.
+    if cx.dom.irqs.has_devices() {
+        cx.cpu.wbinvd();
+    }
     Ok(())
 }

@@ -57,9 +57,6 @@ impl Slot {
     }
 
     fn at(cx: &Cx, host_addr: u64, flags: u32) -> Result<Slot, Fail> {
-        if cx.dom.hvm.get().is_some() {
-            return Err(Errno::EINVAL.into());
-        }
         if flags & GNTMAP_contains_pte != 0 {
             Slot::of_entry(cx, host_addr)
         } else {
@@ -86,12 +83,11 @@ pub fn map(cx: &mut Cx, host_addr: u64, flags: u32, mfn: Mfn, owner: u32) -> Res
     slot.write(cx, entry(mfn, flags), Write::Plain, owner)
 }
 
-/// Removes the mapping of `mfn`; the caller flushes. Errors: `EINVAL` when that is not what is
-/// mapped there.
+/// Removes the mapping of `mfn`, made as `flags` say; the caller flushes. Errors: `EINVAL` when
+/// that is not what is mapped there.
 pub fn unmap(cx: &mut Cx, host_addr: u64, flags: u32, mfn: Mfn) -> Result<(), Fail> {
     let slot = Slot::at(cx, host_addr, flags)?;
-    let owner = cx.dom.owner();
-    replace(cx, &slot, mfn, Pte(0), owner)
+    replace(cx, &slot, entry(mfn, flags), Pte(0))
 }
 
 /// Puts what the caller's `new_addr` maps in the place of the mapping of `mfn`, and nothing at
@@ -110,17 +106,21 @@ pub fn unmap_and_replace(
     let to = Slot::of_va(cx, host_addr)?;
     let owner = cx.dom.owner();
     let moved = from.read();
-    replace(cx, &to, mfn, moved, owner)?;
+    replace(cx, &to, entry(mfn, flags), moved)?;
     from.write(cx, Pte(0), Write::Plain, owner)
 }
 
-/// Sets a slot that maps `mfn` to `new`.
-fn replace(cx: &mut Cx, slot: &Slot, mfn: Mfn, new: Pte, owner: u32) -> Result<(), Fail> {
+/// Sets a slot that maps what `mapped` does to `new`. The same frame with other rights is another
+/// grant's mapping, or another use of this one: were it taken for this, a writable entry could
+/// outlast the use that it stands for, and with it what keeps the frame from becoming a page
+/// table while TLBs still let it be written.
+fn replace(cx: &mut Cx, slot: &Slot, mapped: Pte, new: Pte) -> Result<(), Fail> {
+    let owner = cx.dom.owner();
     // The processor may set bits in between; the guest's other vCPUs may change the entry, and
     // have themselves to blame.
     for _ in 0..8 {
         let old = slot.read();
-        if !old.present() || old.mfn() != mfn {
+        if !old.present() || old.mfn() != mapped.mfn() || old.writable() != mapped.writable() {
             return Err(Errno::EINVAL.into());
         }
         match slot.write(cx, new, Write::IfStill(old), owner) {

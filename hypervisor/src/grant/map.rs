@@ -3,6 +3,7 @@
 use super::batch::{self, Batch};
 use super::entry::Use;
 use super::host_map;
+use super::p2m_map;
 use super::pin::{pin, unpin};
 use super::track::Mapping;
 use crate::cx::Cx;
@@ -10,7 +11,8 @@ use crate::domain::Domain;
 use crate::fail::{Fail, HyperResult};
 use alloc::sync::Arc;
 use arrayvec::ArrayVec;
-use machine::{CpuApi, Flush, Mfn};
+use machine::{CpuApi, Flush, Mfn, Page};
+use xen_abi::Errno;
 use xen_abi::grant_table::*;
 
 /// Maps `count` grants.
@@ -115,7 +117,7 @@ fn map_pinned(
     };
     let mfn = page.mfn();
     if op.flags & GNTMAP_host_map != 0
-        && let Err(fail) = host_map::map(cx, op.host_addr, op.flags, mfn, owner.owner())
+        && let Err(fail) = map_for_cpus(cx, op, &page, owner.owner())
     {
         unpin(owner, op.r#ref, how.readonly);
         return Err(table_failure(fail));
@@ -124,13 +126,39 @@ fn map_pinned(
     if op.flags & GNTMAP_host_map != 0 && op.flags & GNTMAP_device_map != 0 {
         let second = pin(cx.hv, cx.cpu, owner, op.r#ref, how);
         if let Err(status) = second {
-            let _ = host_map::unmap(cx, op.host_addr, op.flags, mfn);
+            let _ = unmap_for_cpus(cx, op.host_addr, None, op.flags, mfn);
             cx.cpu.flush(&cx.dom.dirty_cpus.load(), Flush::All);
             unpin(owner, op.r#ref, how.readonly);
             return Err(status.into());
         }
     }
     Ok(mfn)
+}
+
+/// Maps a pinned page in the caller's page tables or its physical map.
+fn map_for_cpus(cx: &mut Cx, op: &GnttabMapGrantRef, page: &Page, owner: u32) -> Result<(), Fail> {
+    if cx.dom.hvm.get().is_some() {
+        return p2m_map::map(cx, op.host_addr, op.flags, page);
+    }
+    host_map::map(cx, op.host_addr, op.flags, page.mfn(), owner)
+}
+
+/// Removes the mapping of `mfn`, for which the caller flushes; what a PV guest maps at `new_addr`
+/// takes its place.
+fn unmap_for_cpus(
+    cx: &mut Cx,
+    host_addr: u64,
+    new_addr: Option<u64>,
+    flags: u32,
+    mfn: Mfn,
+) -> Result<(), Fail> {
+    let new_addr = new_addr.filter(|addr| *addr != 0);
+    match (cx.dom.hvm.get().is_some(), new_addr) {
+        (true, None) => p2m_map::unmap(cx, host_addr, flags, mfn),
+        (true, Some(_)) => Err(Errno::EINVAL.into()),
+        (false, None) => host_map::unmap(cx, host_addr, flags, mfn),
+        (false, Some(new)) => host_map::unmap_and_replace(cx, host_addr, new, flags, mfn),
+    }
 }
 
 /// What is to be removed, and what is put in its place.
@@ -247,12 +275,7 @@ fn remove(
     }
     let host = parts & GNTMAP_host_map != 0;
     if host {
-        let flags = mapping.flags;
-        match op.new_addr {
-            None | Some(0) => host_map::unmap(cx, op.host_addr, flags, mfn),
-            Some(new) => host_map::unmap_and_replace(cx, op.host_addr, new, flags, mfn),
-        }
-        .map_err(table_failure)?;
+        unmap_for_cpus(cx, op.host_addr, op.new_addr, mapping.flags, mfn).map_err(table_failure)?;
     }
     // There is room: the caller sees to that.
     let _ = stale.try_push(Stale {

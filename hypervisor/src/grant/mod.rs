@@ -3,7 +3,7 @@
 //! A domain writes entries into pages that it shares with the hypervisor ([`table`],
 //! [`entry`]). Whoever uses one marks it and holds its page ([`pin`]): for a copy ([`copy`]),
 //! or as a mapping that has a handle in the mapping domain ([`map`], [`track`]) and is an entry
-//! of that domain's page tables ([`host_map`]).
+//! of that domain's page tables ([`host_map`]) or of its physical map ([`p2m_map`]).
 //!
 //! Two locks for each domain, of its table and of its handles; no CPU holds two of them.
 
@@ -16,6 +16,7 @@ mod dump;
 mod entry;
 mod host_map;
 mod map;
+mod p2m_map;
 mod pin;
 mod setup;
 mod table;
@@ -44,8 +45,8 @@ use xen_abi::grant_table::*;
 
 /// A domain's grant table and what it has mapped of others'.
 pub struct GrantState {
-    table: Lock<Table>,
-    tracks: Lock<Tracks>,
+    pub(crate) table: Lock<Table>,
+    pub(crate) tracks: Lock<Tracks>,
 }
 
 impl GrantState {

@@ -146,7 +146,7 @@ struct Reserved {
 }
 
 /// Changes the format; entries beyond the reserved ones are gone. Errors: `EBUSY` while
-/// entries are in use; `EINVAL` for reserved ones that the new format cannot hold; `ENOMEM`.
+/// entries are in use or the status words mapped; `EINVAL` for reserved ones that the new format cannot hold; `ENOMEM`.
 fn change_version(
     hv: &Hypervisor,
     cpu: &mut Cpu,
@@ -188,13 +188,13 @@ fn change_version(
             frame,
         };
     }
+    if version == 1 {
+        table.drop_status(dom)?;
+    }
     for i in 0..table.frames() {
         if let Some(page) = table.frame(i) {
             page.clear();
         }
-    }
-    if version == 1 {
-        table.drop_status();
     }
     table.version = version;
     for (gref, slot) in kept.iter().enumerate().filter(|(_, slot)| slot.flags != 0) {

@@ -9,6 +9,7 @@ use crate::event::WritablePage;
 use crate::hv::Hypervisor;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::sync::atomic::{Ordering, fence};
 use machine::{Cpu, CpuApi, Page};
 use xen_abi::grant_table::GrantRef;
 use xen_abi::{DomId, Errno};
@@ -169,9 +170,25 @@ impl Table {
         Ok(())
     }
 
-    /// Gives the pages of status words back. The domain may still have them mapped.
-    pub fn drop_status(&mut self) {
+    /// Gives the pages of status words back. Errors: `EBUSY` while one of them is mapped: it
+    /// would stay, on no account, and the domain could have ever more.
+    pub fn drop_status(&mut self, dom: &Domain) -> Result<(), Errno> {
+        // Whoever takes a reference looks at the owner afterwards: from here on nobody finds one
+        // that is not counted.
+        self.own_status(machine::frame::NO_OWNER);
+        fence(Ordering::SeqCst);
+        if self.status.iter().any(|page| page.info().count() != 1) {
+            self.own_status(dom.owner());
+            return Err(Errno::EBUSY);
+        }
         self.status.clear();
+        Ok(())
+    }
+
+    fn own_status(&self, owner: u32) {
+        for page in &self.status {
+            page.info().set_owner(owner);
+        }
     }
 
     /// Makes the pages nobody's, and lets no more be made.
@@ -185,6 +202,11 @@ impl Table {
     /// Uses of entries that have not ended.
     pub fn in_use(&self) -> bool {
         self.all_active().any(Active::in_use)
+    }
+
+    /// All its pages.
+    pub fn pages(&self) -> impl Iterator<Item = &Page> {
+        self.shared.iter().chain(&self.status).map(|page| &**page)
     }
 
     /// Page `index` of entries.

@@ -118,6 +118,11 @@ impl Tracks {
         }
     }
 
+    /// Most handles there may be.
+    pub fn limit(&self) -> u32 {
+        self.max_frames.saturating_mul(PER_FRAME)
+    }
+
     /// Number of handles ever given out.
     pub fn len(&self) -> u32 {
         self.list.len() as u32

@@ -24,7 +24,7 @@ fn pieces(
         let offset = at as usize & (PAGE_SIZE - 1);
         let count = (PAGE_SIZE - offset).min(len - done);
         let gpa = hvm.translate(at, flags, access)?;
-        let found = hvm.state.nested().page(Gfn(gpa >> 12));
+        let found = hvm.memory.page(Gfn(gpa >> 12));
         let (page, writable) = found.ok_or(Trap::page_fault(at, 0))?;
         if access.write && !writable || !each(&page, offset, done..done + count) {
             return Err(Trap::page_fault(at, 0));

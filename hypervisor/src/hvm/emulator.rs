@@ -13,6 +13,15 @@ use x86_emulate::{Bits, Cpu, Gpr, Privileged, Result, Segment, SegmentName, Size
 pub struct Emulated<'a, 'b> {
     /// Its context.
     pub cx: &'a mut Cx<'b>,
+    /// The guest-physical address of the one operand in memory, if the processor said it.
+    pub known: Option<u64>,
+}
+
+impl<'a, 'b> Emulated<'a, 'b> {
+    /// The vCPU of a context.
+    pub fn new(cx: &'a mut Cx<'b>) -> Emulated<'a, 'b> {
+        Emulated { cx, known: None }
+    }
 }
 
 /// One access of IN or OUT between a port and RAX.
@@ -55,7 +64,15 @@ impl Emulated<'_, '_> {
     }
 
     /// The guest-physical address of `va`, if the access lies in one page and not in RAM.
-    fn device(&self, va: u64, size: Size, write: bool) -> Result<Option<u64>> {
+    fn device(&mut self, va: u64, size: Size, write: bool) -> Result<Option<u64>> {
+        let one_page = (va & 0xfff) + size.bytes() <= PAGE_SIZE as u64;
+        // Once: a string instruction goes on elsewhere.
+        if let Some(gpa) = self.known.take()
+            && one_page
+            && (gpa ^ va) & 0xfff == 0
+        {
+            return Ok(Some(gpa));
+        }
         let Some(hvm) = &self.cx.st.hvm else {
             return Err(Trap::GP);
         };
@@ -65,8 +82,7 @@ impl Emulated<'_, '_> {
             user: hvm.state.cpl() == 3,
         };
         let gpa = hvm.translate(va, self.cx.cpu.regs().rflags, access)?;
-        let one_page = (va & 0xfff) + size.bytes() <= PAGE_SIZE as u64;
-        let ram = hvm.state.nested().page(Gfn(gpa >> 12)).is_some();
+        let ram = hvm.memory.is_memory(Gfn(gpa >> 12));
         Ok((one_page && !ram).then_some(gpa))
     }
 
@@ -291,6 +307,11 @@ impl Privileged for Emulated<'_, '_> {
         } else {
             Err(Trap::GP)
         }
+    }
+
+    fn check_port(&mut self, _port: u16, _size: Size) -> Result<()> {
+        // The processor has looked before it left the guest.
+        Ok(())
     }
 
     fn port_in(&mut self, port: u16, size: Size) -> Result<u32> {

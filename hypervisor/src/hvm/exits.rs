@@ -4,6 +4,7 @@ use super::emulator::Emulated;
 use super::{crash, hypercall, inject, mmio, start};
 use crate::cx::Cx;
 use machine::hvm::{HvmApi, HvmExit};
+use machine::nested::Kind;
 use machine::{CpuApi, Gfn};
 use x86_emulate::{Outcome, Result};
 
@@ -26,7 +27,12 @@ fn others(cx: &mut Cx, exit: HvmExit) {
         HvmExit::Cpuid => cpuid(cx),
         HvmExit::Msr { write } => msr(cx, write),
         HvmExit::Nested { gpa, .. } if is_undeliverable(cx, gpa) => crash::triple_fault(cx),
-        HvmExit::Nested { gpa, write, .. } => nested(cx, gpa, write),
+        HvmExit::Nested {
+            gpa,
+            write,
+            exec,
+            walk,
+        } => nested(cx, gpa, write, exec, walk),
         HvmExit::Port {
             port,
             bytes,
@@ -87,11 +93,10 @@ fn after(cx: &Cx, code: [u8; 2]) -> Option<u64> {
     if known.is_some() {
         return known;
     }
-    let rip = cx.cpu.regs().rip;
-    let flat = cx.st.hvm.as_ref().is_some_and(|hvm| hvm.is_64bit());
-    let mut found = [0; 2];
-    (flat && super::copy::fetch(cx, rip, &mut found).is_ok() && found == code)
-        .then(|| rip.wrapping_add(2))
+    let r = cx.cpu.regs();
+    let (rip, rflags) = (r.rip, r.rflags);
+    let hvm = cx.st.hvm.as_ref()?;
+    (hvm.is_64bit() && hvm.runs(rip, rflags, code)).then(|| rip.wrapping_add(2))
 }
 
 fn cpuid(cx: &mut Cx) {
@@ -130,7 +135,7 @@ fn msr(cx: &mut Cx, write: bool) {
 }
 
 fn privileged(cx: &mut Cx) {
-    let result = x86_emulate::privileged(&mut Emulated { cx });
+    let result = x86_emulate::privileged(&mut Emulated::new(cx));
     finish(cx, result);
 }
 
@@ -161,21 +166,32 @@ fn finish(cx: &mut Cx, result: Result) {
     }
 }
 
-/// An access to memory that is not there: a device of the control domain's that is not mapped
-/// yet, the local APIC, or nothing at all.
-fn nested(cx: &mut Cx, gpa: u64, write: bool) {
+/// An access that the physical map did not allow: to another domain's page in a way that was not
+/// granted (#GP, as on Xen), to a device of the control domain's that is not mapped yet, to the
+/// local APIC, or to nothing at all.
+fn nested(cx: &mut Cx, gpa: u64, write: bool, exec: bool, walk: bool) {
     let gfn = Gfn(gpa >> 12);
+    let found = cx.dom.hvm.get().and_then(|hvm| hvm.nested.lookup(gfn));
+    if let Some(found) = found {
+        // Where it may be done, another vCPU has put something there meanwhile: once more.
+        if write && !found.writable || exec && found.kind != Kind::Ram {
+            raise(cx, 13, Some(0));
+        }
+        return;
+    }
     if !mmio::is_apic(cx, gpa) && crate::mem::p2m::map_device(cx, gfn) {
         return;
     }
     let result = if write {
-        x86_emulate::store(&mut Emulated { cx })
+        x86_emulate::store(&mut Emulated::new(cx))
     } else {
-        x86_emulate::load(&mut Emulated { cx })
+        // The one operand that such instructions have is what the exit is about.
+        let known = (!walk).then_some(gpa);
+        x86_emulate::load(&mut Emulated { cx, known })
     };
     // What reads and writes memory in one is a store.
     let result = match result {
-        Ok(Outcome::Unhandled) if !write => x86_emulate::store(&mut Emulated { cx }),
+        Ok(Outcome::Unhandled) if !write => x86_emulate::store(&mut Emulated::new(cx)),
         result => result,
     };
     finish(cx, result);

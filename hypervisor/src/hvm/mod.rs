@@ -34,6 +34,8 @@ pub use copy::{read_kernel as read, write_kernel as write};
 pub use crash::crash;
 pub use deliver::has_work;
 pub use domain::{HvmDomain, make, make_vcpu};
+#[cfg(test)]
+pub use exits::serve as serve_exit;
 pub use hypercall::fill_page as fill_hypercall_page;
 pub use posted::Posted;
 pub use vcpu::HvmVcpu;

@@ -2,15 +2,37 @@
 
 use super::mtrr::Mtrr;
 use super::vlapic::Vlapic;
+use super::walk::Access;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
+use core::cell::Cell;
 use machine::hvm::{HvmApi, HvmState, Reg, Seg, Segment};
-use machine::nested::Nested;
+use machine::nested::{Nested, Reader};
+
+/// Guest-physical page of a linear page of code, under one root table.
+#[derive(Clone, Copy)]
+pub struct CodePage {
+    va: u64,
+    cr3: u64,
+    gpa: u64,
+}
+
+impl CodePage {
+    const NONE: CodePage = CodePage {
+        va: u64::MAX,
+        cr3: 0,
+        gpa: 0,
+    };
+}
 
 /// The state.
 pub struct HvmVcpu {
     /// Processor state.
     pub state: HvmState,
+    /// Guest-physical memory as it looks it up.
+    pub memory: Reader,
+    /// Where the code that was looked at last is.
+    pub code: Cell<CodePage>,
     /// Its local APIC.
     pub lapic: Vlapic,
     /// Its memory types.
@@ -24,10 +46,12 @@ pub struct HvmVcpu {
 impl HvmVcpu {
     /// A vCPU that never ran. `None` when memory runs out.
     pub fn new(nested: Arc<Nested>, id: u32) -> Option<Box<HvmVcpu>> {
-        let mut state = HvmState::new(nested)?;
+        let mut state = HvmState::new(nested.clone())?;
         state.fpu.xcr0 = 1;
         Some(Box::new(HvmVcpu {
             state,
+            memory: Reader::new(nested),
+            code: Cell::new(CodePage::NONE),
             lapic: Vlapic::new(super::mmio::apic_id(id), id == 0),
             mtrr: Mtrr::default(),
             look: false,
@@ -107,6 +131,35 @@ impl HvmVcpu {
             ..Default::default()
         };
         self.lapic.reset();
+    }
+
+    /// Whether the two bytes at `rip` are `code`, which the processor has just executed; `false`
+    /// also when that cannot be told fast. Where the page is, is remembered, as a TLB would; a
+    /// guest that has it elsewhere without another root table is asked for the bytes it had
+    /// there before, and mostly told `false`.
+    #[inline]
+    pub fn runs(&self, rip: u64, rflags: u64, code: [u8; 2]) -> bool {
+        let offset = rip & 0xfff;
+        if offset & 7 == 7 {
+            return false;
+        }
+        let (va, cr3) = (rip - offset, self.state.get(Reg::Cr3));
+        let mut page = self.code.get();
+        if page.va != va || page.cr3 != cr3 {
+            let access = Access {
+                exec: true,
+                user: self.state.cpl() == 3,
+                ..Access::default()
+            };
+            let Ok(gpa) = self.translate(va, rflags, access) else {
+                return false;
+            };
+            page = CodePage { va, cr3, gpa };
+            self.code.set(page);
+        }
+        self.memory
+            .read_word(page.gpa | offset)
+            .is_some_and(|word| (word >> (8 * (offset & 7))) as u16 == u16::from_le_bytes(code))
     }
 
     /// Whether the guest runs 64-bit code.

@@ -8,7 +8,7 @@ use super::control::{CR0_PG, CR0_WP, CR4_PAE, CR4_PSE, CR4_SMAP, CR4_SMEP, LMA, 
 use core::sync::atomic::Ordering;
 use machine::Gfn;
 use machine::hvm::{HvmApi, Reg};
-use machine::nested::Nested;
+use machine::nested::Reader;
 use machine::regs::rflags;
 use x86_emulate::Trap;
 
@@ -44,7 +44,7 @@ impl Access {
 /// The entry of 8 (`wide`) or 4 bytes at guest-physical address `at`, read and marked as the
 /// processor does; `None` when there is no memory.
 #[inline]
-fn entry(nested: &Nested, at: u64, wide: bool, mark: impl Fn(u64) -> u64) -> Option<u64> {
+fn entry(nested: &Reader, at: u64, wide: bool, mark: impl Fn(u64) -> u64) -> Option<u64> {
     let word = nested.read_word(at)?;
     let shift = if wide { 0 } else { 8 * (at & 4) };
     let mask = if wide { u64::MAX } else { u64::from(u32::MAX) };
@@ -115,7 +115,7 @@ impl HvmVcpu {
                 _ if last(e) && access.write => e | A | D,
                 _ => e | A,
             };
-            let e = entry(s.nested(), at, wide, mark).ok_or(fault(false))?;
+            let e = entry(&self.memory, at, wide, mark).ok_or(fault(false))?;
             if e & P == 0 {
                 return Err(fault(false));
             }

@@ -64,6 +64,15 @@ macro_rules! hypercalls {
                 _ => Err(Fail::Errno(Errno::ENOSYS)),
             }
         }
+
+        /// Serves the call in the registers of a guest of whatever kind.
+        pub fn dispatch(cx: &mut Cx, nr: u64) -> HyperResult {
+            if cx.dom.hvm.get().is_some() {
+                dispatch_hvm(cx, nr)
+            } else {
+                dispatch_pv(cx, nr)
+            }
+        }
     };
     (@may yes) => { true };
     (@may no) => { false };
@@ -80,32 +89,33 @@ hypercalls! {
     2  set_gdt                       2 yes no  crate::pv::descriptors::set_gdt;
     3  stack_switch                  2 yes no  crate::pv::traps::stack_switch;
     5  fpu_taskswitch                1 yes no  crate::pv::traps::fpu_taskswitch;
-    7  platform_op                   1 yes no  crate::platform::call;
+    7  platform_op                   1 yes yes crate::platform::call;
     8  set_debugreg                  2 yes no  crate::pv::debug::set_debugreg;
     9  get_debugreg                  1 yes no  crate::pv::debug::get_debugreg;
     10 update_descriptor             2 yes no  crate::pv::descriptors::update_descriptor;
     12 memory_op                     2 yes yes crate::mem::memory_op::call;
-    13 multicall                     2 yes no  multicall::call;
+    13 multicall                     2 yes yes multicall::call;
     14 update_va_mapping             3 yes no  crate::mem::update_va::call;
     15 set_timer_op                  1 yes yes crate::time::set_timer_op;
     17 xen_version                   2 yes yes version::call;
     18 console_io                    3 yes yes crate::console::console_io;
     20 grant_table_op                3 yes yes crate::grant::call;
-    21 vm_assist                     2 yes no  crate::pv::traps::vm_assist;
+    21 vm_assist                     2 yes yes crate::pv::traps::vm_assist;
     22 update_va_mapping_otherdomain 4 yes no  crate::mem::update_va::other_domain;
     23 iret                          0 yes no  crate::pv::iret::call;
     24 vcpu_op                       3 yes yes crate::time::vcpu_op;
     25 set_segment_base              2 yes no  crate::pv::traps::set_segment_base;
-    26 mmuext_op                     4 yes no  crate::mem::mmuext::call;
+    26 mmuext_op                     4 yes yes crate::mem::mmuext::call;
     28 nmi_op                        2 yes no  crate::pv::traps::nmi_op;
     29 sched_op                      2 yes yes crate::sched::sched_op;
     30 callback_op                   2 yes no  crate::pv::traps::callback_op;
     32 event_channel_op              2 yes yes crate::event::call;
-    33 physdev_op                    2 yes no  crate::irq::physdev_op;
+    33 physdev_op                    2 yes yes crate::irq::physdev_op;
     34 hvm_op                        2 yes yes crate::hvm::op::call;
-    35 sysctl                        1 yes no  crate::control::sysctl::call;
-    36 domctl                        1 yes no  crate::control::domctl::call;
-    40 xenpmu_op                     2 yes no  crate::platform::no_performance_counters;
+    35 sysctl                        1 yes yes crate::control::sysctl::call;
+    36 domctl                        1 yes yes crate::control::domctl::call;
+    40 xenpmu_op                     2 yes yes crate::platform::no_performance_counters;
+    42 hypfs_op                      5 yes yes crate::control::hypfs::call;
     48 mca                           1 yes no  crate::platform::mca::call;
 }
 

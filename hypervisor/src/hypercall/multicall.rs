@@ -1,6 +1,6 @@
 //! The `multicall` hypercall: several calls in one.
 
-use super::dispatch_pv;
+use super::dispatch;
 use crate::cx::Cx;
 use crate::fail::{Fail, HyperResult};
 use crate::guest::GuestPtr;
@@ -41,10 +41,12 @@ fn serve(cx: &mut Cx, [list, count]: [u64; 2]) -> HyperResult {
         let at = list.add(i);
         let entry: MulticallEntry = cx.copy_in(at)?;
         cx.set_args(entry.args);
-        let result = if entry.op == MULTICALL as u64 || entry.op == IRET as u64 {
+        let result = if entry.op == IRET as u64 && cx.dom.hvm.get().is_some() {
+            Err(Fail::Errno(Errno::ENOSYS))
+        } else if entry.op == MULTICALL as u64 || entry.op == IRET as u64 {
             Err(Fail::Errno(Errno::EINVAL))
         } else {
-            dispatch_pv(cx, entry.op)
+            dispatch(cx, entry.op)
         };
         let value = match result {
             Ok(value) => value,

@@ -24,6 +24,8 @@ pub const CHANGESET: &str = match option_env!("XENIOS_CHANGESET") {
     Some(text) => text,
     None => concat!("xenios ", env!("CARGO_PKG_VERSION")),
 };
+/// Who built it, as far as it is said.
+pub const COMPILED_BY: &str = "xenios";
 /// The compiler.
 pub const COMPILER: &str = match option_env!("XENIOS_COMPILER") {
     Some(text) => text,
@@ -70,7 +72,7 @@ fn other(cx: &mut Cx, cmd: u32, arg: u64) -> HyperResult {
         XENVER_compile_info => {
             let info = CompileInfo {
                 compiler: padded(COMPILER),
-                compile_by: padded("xenios"),
+                compile_by: padded(COMPILED_BY),
                 compile_domain: padded(""),
                 compile_date: padded(BUILD_DATE),
             };

@@ -84,9 +84,23 @@ impl DomainIrqs {
         self.inner.lock().ports.contains(first, last)
     }
 
+    /// Calls `each` with the page that says which interrupts need an end, if there is one.
+    pub fn each_frame(&self, mut each: impl FnMut(&machine::Page)) {
+        if let Some((page, _)) = &self.inner.lock().eoi_map {
+            each(page);
+        }
+    }
+
     /// Whether the domain may map `mfn`, which is not RAM.
     pub fn iomem_allowed(&self, mfn: u64) -> bool {
         self.inner.lock().memory.contains(mfn, mfn)
+    }
+
+    /// Whether the domain may use any port or memory of a device: what it takes to have a say in
+    /// how memory is cached.
+    pub fn has_devices(&self) -> bool {
+        let inner = self.inner.lock();
+        inner.ports.iter().next().is_some() || inner.memory.iter().next().is_some()
     }
 
     /// Whether the domain may use all ports from `first` to `last`.

@@ -25,6 +25,9 @@ pub fn map_pirq(cx: &mut Cx, arg: u64) -> HyperResult {
     if !cx.dom.privileged {
         return Err(Errno::EPERM.into());
     }
+    if dom.hvm.get().is_some() {
+        return Err(Errno::EOPNOTSUPP.into());
+    }
     let pirq = match arg.r#type {
         MAP_PIRQ_TYPE_GSI => map_gsi(cx, &dom, arg.index, arg.pirq)?,
         MAP_PIRQ_TYPE_MSI | MAP_PIRQ_TYPE_MSI_SEG => map_msi(cx, &dom, &arg)?,
@@ -168,10 +171,13 @@ fn free_number(hv: &Hypervisor, dom: &Domain, kind: i32) -> Result<u32, Errno> {
 pub fn unmap_pirq(cx: &mut Cx, arg: u64) -> HyperResult {
     let arg: PhysdevUnmapPirq = cx.copy_in(GuestPtr::new(arg))?;
     let dom = cx.resolve(arg.domid)?;
-    let pirq = u32::try_from(arg.pirq).map_err(|_| Errno::EINVAL)?;
     if !cx.dom.privileged {
         return Err(Errno::EPERM.into());
     }
+    if dom.hvm.get().is_some() {
+        return Err(Errno::EOPNOTSUPP.into());
+    }
+    let pirq = u32::try_from(arg.pirq).map_err(|_| Errno::EINVAL)?;
     if unmap(cx.hv, cx.cpu, &dom, pirq) {
         Ok(0)
     } else {

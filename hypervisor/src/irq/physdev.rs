@@ -15,6 +15,9 @@ use xen_abi::physdev::*;
 
 /// The `physdev_op` hypercall.
 pub fn physdev_op(cx: &mut Cx, [cmd, arg]: [u64; 2]) -> HyperResult {
+    if cx.dom.hvm.get().is_some() && !for_hvm(cx, cmd as u32) {
+        return Err(Errno::ENOSYS.into());
+    }
     match cmd as u32 {
         PHYSDEVOP_eoi => eoi(cx, arg),
         PHYSDEVOP_irq_status_query => status(cx, arg),
@@ -27,6 +30,22 @@ pub fn physdev_op(cx: &mut Cx, [cmd, arg]: [u64; 2]) -> HyperResult {
         PHYSDEVOP_get_free_pirq => map::get_free_pirq(cx, arg),
         PHYSDEVOP_IRQ_UNMASK_NOTIFY => Ok(0),
         other => control(cx, other, arg),
+    }
+}
+
+/// Whether a hardware-virtualised guest may make the call. Physical interrupts as event channels
+/// are for who asks for them at its creation, which cannot be done here; what remains is the
+/// control domain's, about devices and about others' interrupts.
+fn for_hvm(cx: &Cx, cmd: u32) -> bool {
+    match cmd {
+        PHYSDEVOP_map_pirq | PHYSDEVOP_unmap_pirq => true,
+        PHYSDEVOP_setup_gsi
+        | PHYSDEVOP_pci_mmcfg_reserved
+        | PHYSDEVOP_pci_device_add
+        | PHYSDEVOP_pci_device_remove
+        | PHYSDEVOP_pci_device_reset
+        | PHYSDEVOP_dbgp_op => cx.dom.privileged,
+        _ => false,
     }
 }
 

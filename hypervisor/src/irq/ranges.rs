@@ -22,6 +22,11 @@ impl RangeSet {
         RangeSet { ranges: Vec::new() }
     }
 
+    /// Whether nothing is in the set.
+    pub fn is_empty(&self) -> bool {
+        self.ranges.is_empty()
+    }
+
     /// Whether all of `first` to `last` is in the set.
     pub fn contains(&self, first: u64, last: u64) -> bool {
         let at = self.ranges.partition_point(|&(_, end)| end < first);

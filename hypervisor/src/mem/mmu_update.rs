@@ -293,9 +293,9 @@ fn plain(cx: &mut Cx, page: &Page, index: usize, value: u64) -> Result<(), Fail>
 
 fn machphys(cx: &mut Cx, update: &MmuUpdate, owners: &Owners) -> Result<(), Fail> {
     let mfn = Mfn::of(update.ptr);
-    if cx.hv.mem.get_page(mfn, owners.frames).is_none() {
-        return Err(Errno::EINVAL.into());
-    }
-    cx.hv.mem.set_m2p(mfn, update.val);
+    // Held until it is done: else the frame could be another domain's by then.
+    let page = cx.hv.mem.get_page(mfn, owners.frames);
+    let page = page.ok_or(Errno::EINVAL)?;
+    cx.hv.mem.set_m2p(page.mfn(), update.val);
     Ok(())
 }

@@ -66,6 +66,10 @@ fn owner(cx: &Cx, foreign: u16) -> Result<u32, Fail> {
 
 fn one(cx: &mut Cx, op: &MmuextOp, owner: u32) -> Result<(), Fail> {
     let own = owner == cx.dom.owner();
+    // Who has a physical map has no tables of this kind, but may look after others' ones.
+    if cx.dom.hvm.get().is_some() && (own || !is_pin(op.cmd)) {
+        return Err(Errno::EPERM.into());
+    }
     match op.cmd {
         MMUEXT_PIN_L1_TABLE => pin(cx, op.arg1, owner, 1),
         MMUEXT_PIN_L2_TABLE => pin(cx, op.arg1, owner, 2),
@@ -111,6 +115,17 @@ fn one(cx: &mut Cx, op: &MmuextOp, owner: u32) -> Result<(), Fail> {
         MMUEXT_MARK_SUPER | MMUEXT_UNMARK_SUPER => Err(Errno::EOPNOTSUPP.into()),
         _ => Err(Errno::ENOSYS.into()),
     }
+}
+
+fn is_pin(cmd: u32) -> bool {
+    matches!(
+        cmd,
+        MMUEXT_PIN_L1_TABLE
+            | MMUEXT_PIN_L2_TABLE
+            | MMUEXT_PIN_L3_TABLE
+            | MMUEXT_PIN_L4_TABLE
+            | MMUEXT_UNPIN_TABLE
+    )
 }
 
 fn page(cx: &Cx, mfn: u64, owner: u32) -> Result<Page, Fail> {
@@ -237,7 +252,7 @@ fn new_user_root(cx: &mut Cx, mfn: u64) -> Result<(), Fail> {
 }
 
 fn flush_cache(cx: &mut Cx) -> Result<(), Fail> {
-    if !cx.dom.privileged {
+    if !cx.dom.irqs.has_devices() {
         return Err(Errno::EACCES.into());
     }
     cx.cpu.wbinvd();

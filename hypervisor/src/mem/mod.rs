@@ -2,6 +2,7 @@
 
 pub mod alloc;
 mod flush;
+mod linear;
 pub mod memory_op;
 pub mod mmu_update;
 pub mod mmuext;
@@ -9,6 +10,8 @@ mod modify;
 pub mod p2m;
 pub mod pte;
 mod tables;
+#[cfg(test)]
+mod tests;
 pub mod update_va;
 
 pub use alloc::Claims;

@@ -1,6 +1,7 @@
 //! Changing one entry of a validated table.
 
-use super::pte::{A, ADDR, D, P, Pte, RW};
+use super::linear::{Held, Lower};
+use super::pte::{A, ADDR, CACHING, D, P, Pte, RW};
 use super::tables::{TableResult, Tables};
 use core::sync::atomic::{AtomicU64, Ordering};
 use machine::frame::HOST_SLOTS;
@@ -99,10 +100,11 @@ pub fn begin_l1(table: &Page, index: usize, new: Pte, how: Write) -> Begun<'_> {
     }
 }
 
-/// Writes an entry that names the same frame with the same rights as before; `None` for another.
+/// Writes an entry that names the same frame with the same rights and caching as before; `None`
+/// for another.
 #[inline(always)]
 fn write_same(slot: &AtomicU64, old: Pte, new: Pte, how: Write) -> Option<TableResult<()>> {
-    if !old.present() || (old.0 ^ new.0) & (ADDR | P | RW) != 0 || !new.allowed(1) {
+    if !old.present() || (old.0 ^ new.0) & (ADDR | P | RW | CACHING) != 0 || !new.allowed(1) {
         return None;
     }
     Some(match write_entry(slot, old, new.adjusted(1), how) {
@@ -218,49 +220,78 @@ impl Tables<'_> {
         };
         // The new table is validated before the lock is taken, which may be long.
         let old = Pte(slot.load(Ordering::Relaxed));
-        let same =
-            |old: Pte| old.present() && (old.0 ^ new.0) & (ADDR | P) == 0 && new.allowed(level);
-        let held = !same(old);
-        if held {
-            self.get_upper(new, level)?;
-        }
+        let same = |tables: &Self, old: Pte| {
+            old.present()
+                && (old.0 ^ new.0) & (ADDR | P) == 0
+                && new.allowed(level)
+                && !(new.writable() && tables.is_linear(level, old))
+        };
+        let fresh = !same(self, old);
+        let lower = if fresh {
+            self.get_lower(new, level)?
+        } else {
+            Lower::Nothing
+        };
         let lock = TableLock::take(table);
         if !table.info().is_validated(kind) {
             drop(lock);
-            return self.undo_upper(new, held, Errno::EINVAL);
+            return self.refuse(lower, Errno::EINVAL);
         }
         let now = Pte(slot.load(Ordering::Relaxed));
-        if !held && !same(now) {
+        if !fresh && !same(self, now) {
             // It was changed just now by another vCPU: a race of the guest's own making.
             drop(lock);
             return Err(crate::fail::Fail::Restart);
         }
-        let Some(was) = write_entry(slot, now, new.adjusted(level), how) else {
-            drop(lock);
-            return self.undo_upper(new, held, Errno::EBUSY);
+        let lower = match lower {
+            Lower::Same(page) => {
+                self.take_linear(table, level, page)?;
+                Lower::Nothing
+            }
+            other => other,
         };
+        let Some(was) = write_entry(slot, now, new.adjusted(level), how) else {
+            if matches!(lower, Lower::Nothing) && fresh {
+                let held = self.held_by(table, level, new);
+                held.left(table);
+                drop(lock);
+                self.put_held_later(held);
+            } else {
+                drop(lock);
+            }
+            return self.refuse(lower, Errno::EBUSY);
+        };
+        if let Lower::Table(page) = lower {
+            page.into_entry();
+        }
+        let held = if fresh {
+            self.held_by(table, level, was)
+        } else {
+            Held::Nothing
+        };
+        held.left(table);
         drop(lock);
         if level == 4 {
             self.cpu.root_changed(&self.dom.dirty_cpus);
         }
-        if !held || !was.present() {
-            return Ok(());
-        }
-        match Page::from_entry(self.hv.mem, was.mfn()) {
-            // The entry is changed; an interrupted rest is not this operation's any more.
-            Some(page) => self.put_table_later(page),
-            None => Ok(()),
-        }
+        self.put_held_later(held);
+        Ok(())
     }
 
-    fn undo_upper(&mut self, new: Pte, held: bool, errno: Errno) -> TableResult<()> {
-        if held
-            && new.present()
-            && let Some(page) = Page::from_entry(self.hv.mem, new.mfn())
-        {
+    /// Gives back what was taken for an entry that is not written after all.
+    fn refuse(&mut self, lower: Lower, errno: Errno) -> TableResult<()> {
+        if let Lower::Table(page) = lower {
             self.put_table_later(page)?;
         }
         Err(errno.into())
+    }
+
+    /// Gives back what an entry held that is not there any more; what is left over waits for the
+    /// next operation.
+    fn put_held_later(&mut self, held: Held) {
+        if let Err(rest) = self.put_held(held) {
+            self.leave(rest);
+        }
     }
 
     /// Gives a table's references back; what is left over waits for the next operation.

@@ -36,11 +36,16 @@ pub const NX: u64 = 1 << 63;
 /// Machine address.
 pub const ADDR: u64 = 0x000f_ffff_ffff_f000;
 
+/// How memory is cached, at level 1.
+pub const CACHING: u64 = PWT | PCD | PAT_PSE;
+
 /// Bits that an entry of level 1 may have.
 const L1_ALLOWED: u64 =
     P | RW | US | PWT | PCD | A | D | PAT_PSE | G | AVAIL | AVAIL_HIGH | NX | ADDR;
-/// Bits that an entry of a higher level may have. Superpages are refused.
-const TABLE_ALLOWED: u64 = P | RW | US | PWT | PCD | A | D | AVAIL | AVAIL_HIGH | NX | ADDR;
+/// Bits that an entry of a higher level may have. Superpages are refused. So are memory types:
+/// the processor would walk the table past the caches, and might find there what it held before
+/// it was checked.
+const TABLE_ALLOWED: u64 = P | RW | US | A | D | AVAIL | AVAIL_HIGH | NX | ADDR;
 
 impl Pte {
     /// Whether it maps anything.

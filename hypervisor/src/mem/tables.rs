@@ -9,7 +9,8 @@
 //! Validation and its end run over at most 512 entries between two looks at other work; what
 //! is left over stays in the type word (see `machine::frame`).
 
-use super::pte::{P, Pte};
+use super::linear::{Held, Lower};
+use super::pte::{CACHING, P, Pte};
 use crate::cx::Cx;
 use crate::domain::Domain;
 use crate::fail::Fail;
@@ -74,14 +75,15 @@ impl Tables<'_> {
 
     /// Takes the references of an entry of level 1. `owner` owns the frame it names (the
     /// domain itself, but for the control domain's mappings of others' memory).
-    /// Errors: `EINVAL` for flags that are not allowed, `EBUSY` for a frame of somebody else's or
+    /// Errors: `EINVAL` for flags that are not allowed, among them any but the usual caching in a
+    /// domain without devices, `EBUSY` for a frame of somebody else's or
     /// one that cannot be written as what it is, `EPERM` for I/O memory that is not permitted.
     #[inline]
     pub fn get_l1e(&mut self, pte: Pte, owner: u32) -> TableResult<()> {
         if !pte.present() {
             return Ok(());
         }
-        if !pte.allowed(1) {
+        if !pte.allowed(1) || pte.0 & CACHING != 0 && !self.dom.irqs.has_devices() {
             return Err(Errno::EINVAL.into());
         }
         let page = match self.target(pte.mfn(), owner, pte.writable())? {
@@ -195,11 +197,11 @@ impl Tables<'_> {
         }
     }
 
-    /// Takes the references of an entry of `level` 2 to 4. Errors: `EINVAL`; `Restart` when
-    /// the table below is not finished.
-    pub(super) fn get_upper(&mut self, pte: Pte, level: u8) -> TableResult<()> {
+    /// Takes the references of an entry of `level` 2 to 4. Errors: `EINVAL`; `Restart` when the
+    /// table below is not finished.
+    pub(super) fn get_lower(&mut self, pte: Pte, level: u8) -> TableResult<Lower> {
         if !pte.present() {
-            return Ok(());
+            return Ok(Lower::Nothing);
         }
         if !pte.allowed(level) {
             return Err(Errno::EINVAL.into());
@@ -207,17 +209,26 @@ impl Tables<'_> {
         let Some(page) = self.hv.mem.get_page(pte.mfn(), self.dom.owner()) else {
             return Err(Errno::EINVAL.into());
         };
-        self.get_table(&page, level - 1)?;
-        page.into_entry();
-        Ok(())
+        match self.get_table(&page, level - 1) {
+            Ok(()) => Ok(Lower::Table(page)),
+            Err(Fail::Errno(_)) if self.may_be_linear(level, pte, &page) => Ok(Lower::Same(page)),
+            Err(fail) => Err(fail),
+        }
     }
 
-    fn get_entry(&mut self, pte: Pte, level: u8) -> TableResult<()> {
+    /// Takes the references of an entry of `table`, which is being validated.
+    fn get_entry(&mut self, table: &Page, pte: Pte, level: u8) -> TableResult<()> {
         if level == 1 {
-            self.get_l1e(pte, self.dom.owner())
-        } else {
-            self.get_upper(pte, level)
+            return self.get_l1e(pte, self.dom.owner());
         }
+        match self.get_lower(pte, level)? {
+            Lower::Nothing => {}
+            Lower::Table(page) => {
+                page.into_entry();
+            }
+            Lower::Same(page) => self.take_linear(table, level, page)?,
+        }
+        Ok(())
     }
 
     /// Takes a type reference to `page` as a table of `level`, checking it if need be.
@@ -255,7 +266,7 @@ impl Tables<'_> {
                 continue;
             }
             let old = Pte(slot.load(Ordering::Relaxed));
-            if let Err(fail) = self.get_entry(old, level) {
+            if let Err(fail) = self.get_entry(page, old, level) {
                 return Err(self.validation_failed(page, level, i as u32, fail));
             }
             let new = old.adjusted(level);
@@ -335,7 +346,7 @@ impl Tables<'_> {
         }
     }
 
-    fn leave(&mut self, rest: Page) {
+    pub(super) fn leave(&mut self, rest: Page) {
         // One for each level at most, because a level fails or is interrupted only once.
         if let Err(full) = self.old.try_push(rest) {
             full.element().into_entry();
@@ -344,7 +355,7 @@ impl Tables<'_> {
     }
 
     /// As [`Tables::put_table`], but an interrupted table comes back.
-    fn try_put_table(&mut self, page: Page) -> Result<(), Page> {
+    pub(super) fn try_put_table(&mut self, page: Page) -> Result<(), Page> {
         loop {
             match page.put_type() {
                 TypePut::Done => return Ok(()),
@@ -376,13 +387,19 @@ impl Tables<'_> {
                 self.put_l1e(pte);
                 continue;
             }
-            let Some(lower) = Page::from_entry(self.hv.mem, pte.mfn()) else {
-                continue;
-            };
-            if let Err(rest) = self.try_put_table(lower) {
+            let held = self.held_by(&page, level, pte);
+            let linear = matches!(held, Held::Linear(_));
+            if let Err(rest) = self.put_held(held) {
+                // The entry has it still.
+                if linear {
+                    rest.keep_linear();
+                }
                 rest.into_entry();
                 page.type_leaving(i as u32 + 1);
                 return Err(page);
+            }
+            if linear {
+                page.end_linear();
             }
             if self.cpu.work_pending() {
                 page.type_leaving(i as u32);

@@ -24,6 +24,22 @@ pub struct Emulated<'a, 'b> {
     pub cx: &'a mut Cx<'b>,
 }
 
+/// Not an exception: the instruction was interrupted before it did anything, and the guest
+/// executes it again.
+pub const AGAIN: Trap = Trap {
+    vector: u8::MAX,
+    error: None,
+    cr2: 0,
+};
+
+/// What a failure of the page tables' is to the guest: `trap`, unless it has only to come again.
+fn failed(fail: Fail, trap: Trap) -> Trap {
+    match fail {
+        Fail::Restart => AGAIN,
+        _ => trap,
+    }
+}
+
 fn read_fault(fault: Fault) -> Trap {
     Trap::page_fault(fault.addr, PF_USER)
 }
@@ -87,7 +103,8 @@ impl Emulated<'_, '_> {
         let shift = (va & 7) * 8;
         let mask = size.mask() << shift;
         let new = old & !mask | value << shift & mask;
-        self.table_write(at, new, Write::Plain).map_err(|_| fault)
+        self.table_write(at, new, Write::Plain)
+            .map_err(|fail| failed(fail, fault))
     }
 }
 
@@ -190,7 +207,7 @@ impl Cpu for Emulated<'_, '_> {
         match self.table_write(address, new, Write::IfStill(Pte(old))) {
             Ok(()) => Ok(old),
             Err(Fail::Errno(Errno::EBUSY)) => self.read(address, size),
-            Err(_) => Err(fault),
+            Err(fail) => Err(failed(fail, fault)),
         }
     }
 }
@@ -246,7 +263,13 @@ impl Privileged for Emulated<'_, '_> {
                 }
                 Ok(())
             }
-            3 => crate::mem::mmuext::new_root(self.cx, value >> 12).map_err(|_| Trap::GP),
+            3 => {
+                // As before any other page-table work: there is room for one operation's rest.
+                let ready = self.cx.tables().finish_old();
+                ready
+                    .and_then(|()| crate::mem::mmuext::new_root(self.cx, value >> 12))
+                    .map_err(|fail| failed(fail, Trap::GP))
+            }
             4 => {
                 self.cx.st.cr4 = value & CR4_GUEST;
                 crate::time::trap_tsc(self.cx);
@@ -316,11 +339,17 @@ impl Privileged for Emulated<'_, '_> {
         }
     }
 
+    fn check_port(&mut self, port: u16, size: Size) -> Result<()> {
+        if crate::platform::ports::guest_may(self.cx, port, size.bytes() as u8) {
+            Ok(())
+        } else {
+            Err(Trap::GP)
+        }
+    }
+
     fn port_in(&mut self, port: u16, size: Size) -> Result<u32> {
         let bytes = size.bytes() as u8;
-        if !crate::platform::ports::guest_may(self.cx, port, bytes) {
-            return Err(Trap::GP);
-        }
+        self.check_port(port, size)?;
         Ok(crate::platform::ports::read(
             self.cx.hv,
             self.cx.cpu,
@@ -332,9 +361,7 @@ impl Privileged for Emulated<'_, '_> {
 
     fn port_out(&mut self, port: u16, size: Size, value: u32) -> Result<()> {
         let bytes = size.bytes() as u8;
-        if !crate::platform::ports::guest_may(self.cx, port, bytes) {
-            return Err(Trap::GP);
-        }
+        self.check_port(port, size)?;
         crate::platform::ports::write(self.cx.hv, self.cx.cpu, self.cx.dom, port, bytes, value);
         Ok(())
     }

@@ -22,6 +22,8 @@ pub mod xstate;
 pub use bounce::{deliver, inject};
 pub use crash::crash;
 pub use descriptors::release_descriptors;
+#[cfg(test)]
+pub use emulator::Emulated;
 pub use exception::{exception, int80, iret_fault};
 pub use machine::addr::canonical;
 pub use mode::{load, save};

@@ -1,7 +1,7 @@
 //! Privileged instructions that a PV guest's kernel executes all the same.
 
 use super::bounce::{inject, inject_page_fault};
-use super::emulator::Emulated;
+use super::emulator::{AGAIN, Emulated};
 use crate::cx::Cx;
 use machine::CpuApi;
 use x86_emulate::{Outcome, Result};
@@ -60,6 +60,7 @@ pub fn finish(cx: &mut Cx, result: Result) -> bool {
             true
         }
         Ok(Outcome::Unhandled) => false,
+        Err(AGAIN) => true,
         // The code itself cannot be read: the guest has the fault that led here.
         Err(trap) if trap.vector == 14 && trap.error.is_some_and(|e| e & 16 != 0) => false,
         Err(trap) if trap.vector == 14 => {

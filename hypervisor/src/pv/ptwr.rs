@@ -1,6 +1,6 @@
 //! Writes of a PV guest's kernel to its own page tables, carried out after validation.
 
-use super::emulator::Emulated;
+use super::emulator::{AGAIN, Emulated};
 use super::privop::finish;
 use crate::cx::Cx;
 use crate::mem::pte::Pte;
@@ -15,7 +15,7 @@ pub fn emulate(cx: &mut Cx, va: u64) -> bool {
     }
     match x86_emulate::store(&mut Emulated { cx }) {
         // The write was refused: the fault stands as it was.
-        Err(_) => false,
+        Err(trap) if trap != AGAIN => false,
         result => finish(cx, result),
     }
 }

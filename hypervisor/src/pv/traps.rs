@@ -60,7 +60,9 @@ pub fn fpu_taskswitch(cx: &mut Cx, [set]: [u64; 1]) -> HyperResult {
     Ok(0)
 }
 
-/// The assists that this kind of guest has.
+/// The assists that a hardware-virtualised guest has.
+const HVM_ASSISTS: u64 = 1 << VMASST_TYPE_runstate_update_flag;
+/// The assists that PV guests have.
 pub const ASSISTS: u64 = 1 << VMASST_TYPE_4gb_segments
     | 1 << VMASST_TYPE_4gb_segments_notify
     | 1 << VMASST_TYPE_writable_pagetables
@@ -72,7 +74,11 @@ pub const ASSISTS: u64 = 1 << VMASST_TYPE_4gb_segments
 /// `vm_assist`. Errors: `EINVAL` for one that this kind of guest does not have.
 pub fn vm_assist(cx: &mut Cx, [cmd, kind]: [u64; 2]) -> HyperResult {
     let kind = kind as u32;
-    if kind >= 64 || ASSISTS >> kind & 1 == 0 {
+    let known = match cx.dom.hvm.get() {
+        Some(_) => HVM_ASSISTS,
+        None => ASSISTS,
+    };
+    if kind >= 64 || known >> kind & 1 == 0 {
         return Err(Errno::EINVAL.into());
     }
     match cmd as u32 {

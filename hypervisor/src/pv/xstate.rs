@@ -116,13 +116,13 @@ pub fn fill(
     if *compacted != [0; 8] {
         return Err(Errno::EOPNOTSUPP);
     }
-    if present & !accumulated != 0 || reserved.iter().any(|&byte| byte != 0) {
+    if present & !(accumulated | LEGACY) != 0 || reserved.iter().any(|&byte| byte != 0) {
         return Err(Errno::EINVAL);
     }
     let len = area.len().min(image.len()).min(size(cpu, accumulated));
     image.fill(0);
     put(image, 0, area.get(..len).unwrap_or_default());
-    put(image, FXSAVE, &(present & xcr0).to_le_bytes());
+    put(image, FXSAVE, &(present & (xcr0 | LEGACY)).to_le_bytes());
     mask_mxcsr(image);
     Ok(())
 }

@@ -106,6 +106,13 @@ impl Scheduler {
         pools.iter().find(|pool| pool.id >= from).map(Pool::info)
     }
 
+    /// Whether nothing but other vCPUs keeps a domain's from running when they can: its policy
+    /// gives nobody a CPU or a budget of his own, and it has no cap.
+    pub fn shares_time(&self, dom: &Domain) -> bool {
+        let pool = self.pool_of(dom);
+        pool.is_some_and(|pool| pool.sched_id == Kind::Credit2.id()) && dom.share.cap() == 0
+    }
+
     /// The pool of a domain.
     pub fn pool_of(&self, dom: &Domain) -> Option<PoolInfo> {
         self.pool(dom.cpupool.load(Ordering::Acquire))

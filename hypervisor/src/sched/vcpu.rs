@@ -101,6 +101,11 @@ impl VcpuSched {
         self.running.load(Ordering::Acquire)
     }
 
+    /// Whether nothing keeps it from running but that others do.
+    pub fn can_run(&self, dom: &Domain) -> bool {
+        self.runnable(dom)
+    }
+
     /// CPUs that it may run on, and those that it should run on.
     pub fn affinity(&self) -> (CpuMask, CpuMask) {
         (self.hard.load(), self.soft.load())

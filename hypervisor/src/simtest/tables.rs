@@ -116,7 +116,8 @@ impl Fuzz {
             let lower = if level == 0 {
                 self.entry()
             } else {
-                self.frame() << 12 | RWU
+                // Read-only it may name a table of the same level, too.
+                self.frame() << 12 | [RWU, RWU, 5][self.pick(3)]
             };
             let fill = Step::Fill(n, self.slot(), lower);
             self.plan.push(fill);

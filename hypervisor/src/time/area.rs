@@ -46,6 +46,14 @@ fn let_go(area: Option<GuestArea>) {
     }
 }
 
+/// Calls `each` with the frames that are written for a vCPU, except its `vcpu_info`.
+pub fn each_frame(vcpu: &Vcpu, mut each: impl FnMut(&machine::Page)) {
+    let areas = vcpu.time.areas.lock();
+    for area in areas.time.iter().chain(&areas.runstate) {
+        each(area.page());
+    }
+}
+
 /// Gives up all frames that are written for a vCPU, except its `vcpu_info`.
 pub fn release(vcpu: &Vcpu) {
     let mut areas = vcpu.time.areas.lock();

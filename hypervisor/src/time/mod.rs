@@ -14,6 +14,7 @@ mod timers;
 pub mod tsc;
 mod vcpu_op;
 
+pub use area::each_frame;
 pub use clock::{Wall, set_wallclock, show_wall, wall_now};
 pub use heap::NEVER;
 pub use timers::{Timer, Timers};

@@ -308,6 +308,12 @@ impl Timers {
         }
     }
 
+    /// When the first timer of `cpu` is due, and what its interrupt is armed for.
+    pub fn armed(&self, cpu: u32) -> Option<(u64, u64)> {
+        let queue = self.queue(cpu)?.lock();
+        Some((queue.wanted(), queue.armed))
+    }
+
     /// Timers that run on `cpu`: vCPU and when, for the debug keys.
     pub fn first_due(&self, cpu: u32) -> Option<u64> {
         self.queue(cpu)

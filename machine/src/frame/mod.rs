@@ -8,6 +8,7 @@
 //!
 //! No lock: both words change by compare-and-swap.
 
+mod linear;
 mod list;
 mod page;
 mod types;
@@ -108,7 +109,10 @@ impl PageInfo {
     #[inline]
     pub(crate) fn put(&self) -> bool {
         let old = self.state.fetch_sub(1, Ordering::Release);
-        debug_assert!(old & COUNT_MASK != 0, "reference count below zero");
+        debug_assert!(
+            old & COUNT_MASK != 0 || crate::arch::imp::unwinding(),
+            "reference count below zero"
+        );
         old & COUNT_MASK == 1
     }
 }

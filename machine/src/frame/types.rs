@@ -28,7 +28,7 @@ pub enum PageType {
 }
 
 impl PageType {
-    fn from_bits(bits: u64) -> PageType {
+    pub(super) fn from_bits(bits: u64) -> PageType {
         match bits >> TYPE_SHIFT {
             1 => PageType::L1,
             2 => PageType::L2,
@@ -65,7 +65,7 @@ impl PageType {
 const TYPE_SHIFT: u32 = 60;
 const TYPE_MASK: u64 = 0xf << TYPE_SHIFT;
 const PINNED: u64 = 1 << 59;
-const VALIDATED: u64 = 1 << 58;
+pub(super) const VALIDATED: u64 = 1 << 58;
 /// First bit of the type, the pin and the mark of validity.
 const UPPER: u32 = 58;
 const PARTIAL: u64 = 1 << 57;
@@ -76,7 +76,7 @@ pub(crate) const VALIDATED_L4: u64 =
     (PageType::L4 as u64) << (TYPE_SHIFT - UPPER) | VALIDATED >> UPPER;
 /// With PARTIAL: what is left is being put, and whoever left it so finishes it.
 const LEAVING: u64 = 1 << 55;
-const COUNT: u64 = (1 << 32) - 1;
+pub(super) const COUNT: u64 = (1 << 32) - 1;
 
 /// Outcome of asking for a type reference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,6 +126,13 @@ impl PageInfo {
     pub fn page_type(&self) -> (PageType, u32) {
         let word = self.typ.load(Ordering::Acquire);
         (PageType::from_bits(word), (word & COUNT) as u32)
+    }
+
+    /// How many of a table's first entries hold what they name, while its validation or the end
+    /// of it is interrupted; and whether that is its end.
+    pub fn partly(&self) -> Option<(u32, bool)> {
+        let word = self.typ.load(Ordering::Acquire);
+        (word & PARTIAL != 0).then(|| (self.stamp.load(Ordering::Relaxed), word & LEAVING != 0))
     }
 
     /// Whether the frame is a validated table of type `t` just now. A table that nobody relies on
@@ -251,7 +258,10 @@ impl Page {
         let info = self.info();
         let mut old = info.typ.load(Ordering::Relaxed);
         loop {
-            debug_assert!(old & COUNT != 0, "type count below zero");
+            debug_assert!(
+                old & COUNT != 0 || crate::arch::imp::unwinding(),
+                "type count below zero"
+            );
             let mut result = TypePut::Done;
             let new = if old & COUNT == 1 {
                 let table = PageType::from_bits(old).level() != 0;

@@ -10,9 +10,11 @@
 //! last reference went is stamped, and nobody gets it before they have ([`crate::tlb`]).
 
 mod entry;
+mod reader;
 mod walk;
 
 pub use entry::{Entry, Kind};
+pub use reader::Reader;
 pub use walk::Found;
 
 use crate::addr::{Gfn, Mfn};

@@ -26,6 +26,13 @@ impl Nested {
     /// while this lives, so the slot may be looked at again.
     #[inline]
     fn leaf_at(&self, gfn: Gfn) -> Option<(&AtomicU64, Entry, u32)> {
+        let (_, slot, entry, level) = self.leaf_in(gfn)?;
+        Some((slot, entry, level))
+    }
+
+    /// The same, with the table that the leaf stands in.
+    #[inline]
+    pub(super) fn leaf_in(&self, gfn: Gfn) -> Option<(Mfn, &AtomicU64, Entry, u32)> {
         if gfn.0 >= MAX_GFN {
             return None;
         }
@@ -37,7 +44,7 @@ impl Nested {
                 return None;
             }
             if entry.is_leaf(level) {
-                return Some((slot, entry, level));
+                return Some((table, slot, entry, level));
             }
             table = entry.mfn();
         }

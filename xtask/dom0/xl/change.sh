@@ -121,10 +121,62 @@ t_change_pools() { # 1200 s
 	well
 }
 
+# PV guests have no drive that opens: xl says so, and the guest goes on.
+t_change_cd() {
+	busy
+	disk cd 1
+	! xl cd-insert busy xvda $GUESTS/cd.img > /tmp/said 2>&1
+	grep -i 'requires an HVM domain' /tmp/said
+	! xl cd-eject busy xvda > /tmp/said 2>&1
+	grep -i 'requires an HVM domain' /tmp/said
+	rm $GUESTS/cd.img
+	well
+}
+
+# One pool for each node of memory: there is one, and it has everybody.
+t_change_split() {
+	busy
+	xl cpupool-numa-split
+	xl cpupool-list -c | grep '^Pool-node0 .*0,1'
+	xl list -c busy | grep Pool-node0
+	xl cpupool-rename Pool-node0 Pool-0
+	xl cpupool-list -c | grep '^Pool-0 .*0,1'
+	well
+}
+
+# A guest goes on in pools with other schedulers.
+t_change_schedulers() { # 600 s
+	need pv-nodev
+	xl cpupool-cpu-remove Pool-0 1
+	for kind in null rtds credit; do
+		xl cpupool-create name=\"$kind\" sched=\"$kind\" cpus=\"1\"
+		xl cpupool-list | grep "^$kind .* $kind "
+		xl cpupool-migrate pv-nodev $kind
+		in_guest pv-nodev 'sleep 1; echo alive' | grep alive
+		case $kind in
+		rtds)
+			xl sched-rtds -d pv-nodev -v all -p 20000 -b 10000 -e 1
+			xl sched-rtds -d pv-nodev -v 0 | grep '^pv-nodev .* 20000  *10000'
+			in_guest pv-nodev 'sleep 1; echo alive' | grep alive
+			;;
+		credit)
+			xl sched-credit -d pv-nodev -w 512 -c 50
+			xl sched-credit -d pv-nodev | grep '^pv-nodev .* 512  *50$'
+			;;
+		esac
+		xl cpupool-migrate pv-nodev Pool-0
+		xl cpupool-destroy $kind
+	done
+	xl cpupool-cpu-add Pool-0 1
+	xl cpupool-list -c | grep '^Pool-0 .*0,1'
+	xl destroy pv-nodev
+	gone pv-nodev
+}
+
 t_change_end() {
 	busy
 	xl shutdown -w busy
 	gone busy
 	no_loops
-	rm $GUESTS/busy.img $GUESTS/more.img
+	rm -f $GUESTS/busy.img $GUESTS/more.img
 }

@@ -1,11 +1,18 @@
 # Other kernels as guests: Debian 12's, and GRUB that finds its kernel on the guest's disk.
 
-t_kernels_debian12() { # 600 s
-	dir=/xenios/debian12
+dir=/xenios/debian12
+
+# The initrd of guests with Debian 12's kernel: its own drivers.
+initrd12() {
 	[ -e $dir.vmlinuz ]
+	[ ! -e $GUESTS/guest12.img ] || return 0
 	guest_tree /tmp/guest12
 	for name in xen-blkfront xen-netfront; do cp $dir.$name /tmp/guest12/modules/$name.ko; done
 	pack /tmp/guest12 $GUESTS/guest12.img
+}
+
+t_kernels_debian12() { # 600 s
+	initrd12
 	disk old 8
 	config debian12 51 "kernel = '$dir.vmlinuz'" "ramdisk = '$GUESTS/guest12.img'" "disk = [ '$GUESTS/old.img,raw,xvda,w' ]" "vcpus = 2"
 	up debian12
@@ -17,11 +24,13 @@ t_kernels_debian12() { # 600 s
 	gone debian12
 }
 
+# GRUB for Xen cannot unpack Debian 13's kernel (zstd), Debian 12's (xz) it can.
 t_kernels_grub() { # 600 s
+	initrd12
 	tree=/tmp/grub.tree
 	mkdir -p $tree/boot/grub
-	cp "$(readlink $GUESTS/vmlinuz)" $tree/boot/vmlinuz
-	cp $GUESTS/guest.img $tree/boot/guest.img
+	cp $dir.vmlinuz $tree/boot/vmlinuz
+	cp $GUESTS/guest12.img $tree/boot/guest.img
 	cat > $tree/boot/grub/grub.cfg <<-END
 		set timeout=0
 		menuentry guest {
@@ -29,10 +38,10 @@ t_kernels_grub() { # 600 s
 			initrd /boot/guest.img
 		}
 	END
-	truncate -s 64M $GUESTS/grub.img
-	mke2fs -q -t ext2 -d $tree $GUESTS/grub.img
+	# GRUB takes an archive for a file system; dom0 has no mke2fs.
+	tar -C $tree -cf $GUESTS/grub.img boot
 	rm -r $tree
-	config grub 52 "kernel = '/usr/lib/grub-xen/grub-x86_64-xen.bin'" "ramdisk = ''" "extra = ''" "memory = 256" "disk = [ '$GUESTS/grub.img,raw,xvda,w' ]"
+	config grub 52 "kernel = '/usr/lib/grub-xen/grub-x86_64-xen.bin'" "ramdisk = ''" "extra = ''" "memory = 256" "disk = [ '$GUESTS/grub.img,raw,xvda,r' ]"
 	up grub
 	answers 52
 	xl shutdown -w grub

@@ -13,6 +13,7 @@ mod hvm_tests;
 mod life;
 #[cfg(test)]
 mod life_tests;
+mod log_dirty;
 mod pageframe;
 mod permission;
 mod placement;
@@ -24,6 +25,8 @@ mod state_tests;
 mod tests;
 mod unsupported;
 mod vcpu;
+
+pub use log_dirty::LogDirty;
 
 use super::version;
 use crate::cx::Cx;
@@ -128,7 +131,7 @@ commands! {
     83 set_cpu_policy       crate::cpu_policy::control::set_policy;
 
     // vCPUs: their state.
-    10 shadow_op              unsupported::shadow_op;
+    10 shadow_op              log_dirty::shadow_op;
     12 setvcpucontext         context::set;
     13 getvcpucontext         context::get;
     42 set_ext_vcpucontext    extended::set;

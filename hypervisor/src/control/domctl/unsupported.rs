@@ -62,13 +62,6 @@ pub fn set_llc_colors(cx: &mut Cx, call: &mut Call) -> HyperResult {
     Err(Errno::EOPNOTSUPP.into())
 }
 
-/// `XEN_DOMCTL_shadow_op`: writes of PV guests are not logged. `EINVAL` for oneself;
-/// `EOPNOTSUPP`, as from a Xen built without shadow paging.
-pub fn shadow_op(cx: &mut Cx, call: &mut Call) -> HyperResult {
-    call.other_target(cx)?;
-    Err(Errno::EOPNOTSUPP.into())
-}
-
 /// `XEN_DOMCTL_ioport_mapping`: for guests with ports of their own numbering. `EOPNOTSUPP`.
 pub fn ioport_mapping(cx: &mut Cx, call: &mut Call) -> HyperResult {
     call.target(cx)?;

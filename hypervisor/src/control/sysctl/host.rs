@@ -2,7 +2,7 @@
 
 use super::Call;
 use crate::cx::Cx;
-use crate::fail::HyperResult;
+use crate::fail::{Fail, HyperResult};
 use crate::hv::Hypervisor;
 use machine::CpuApi;
 use machine::boot::MemoryKind;
@@ -15,10 +15,10 @@ const CAPABILITIES: u32 =
 /// And with hardware virtualisation.
 const HVM_CAPABILITIES: u32 = XEN_SYSCTL_PHYSCAP_hvm | XEN_SYSCTL_PHYSCAP_hap;
 
-/// Free frames, those among them that are only now being given back.
-fn free_frames(cx: &mut Cx) -> u64 {
-    cx.hv.reap();
-    cx.hv.heap.lock().free_frames()
+/// Free frames, those among them that are only now being given back. Errors: `Restart`.
+fn free_frames(cx: &mut Cx) -> Result<u64, Fail> {
+    cx.reap()?;
+    Ok(cx.hv.heap.lock().free_frames())
 }
 
 /// How many of the CPUs that `same` puts together with the first there are.
@@ -68,7 +68,7 @@ pub fn physinfo(cx: &mut Cx, call: &mut Call) -> HyperResult {
         arch_capabilities: 0,
         pad: 0,
         total_pages: ram_pages(cx.hv),
-        free_pages: free_frames(cx),
+        free_pages: free_frames(cx)?,
         scrub_pages: 0,
         outstanding_pages: cx.hv.claims.outstanding(),
         max_mfn: cx.hv.mem.max_mfn().0.saturating_sub(1),
@@ -87,7 +87,7 @@ pub fn physinfo(cx: &mut Cx, call: &mut Call) -> HyperResult {
 pub fn free_memory(cx: &mut Cx, call: &mut Call) -> HyperResult {
     let mut arg: SysctlAvailheap = call.op.arm();
     arg.avail_bytes = if matches!(arg.node, -1 | 0) {
-        free_frames(cx) << machine::PAGE_SHIFT
+        free_frames(cx)? << machine::PAGE_SHIFT
     } else {
         0
     };

@@ -122,6 +122,31 @@ fn a_granted_page_cannot_become_a_page_table() {
 }
 
 #[test]
+fn a_use_ends_with_a_mapping_of_its_own_kind() {
+    let Pair { world, a, b, table } = pair();
+    let page = &b.data[3];
+    write_v1(&table, 8, GTF_permit_access, 0, page.mfn().0);
+    let (write, read) = (GNTMAP_host_map, GNTMAP_host_map | GNTMAP_readonly);
+    world.on(&a, 0, 0, |cx| {
+        let there = WINDOW + 0x1000;
+        let writer = map_at(cx, WINDOW, write, 1, 8).unwrap();
+        let reader = map_at(cx, there, read, 1, 8).unwrap();
+        // Else the writable entry outlasts the use as writable memory: its own reference would
+        // go without a flush, and the frame could be a page table that a TLB lets be written.
+        assert_eq!(unmap_at(cx, there, writer), GNTST_general_error);
+        assert_eq!(unmap_at(cx, WINDOW, reader), GNTST_general_error);
+        assert_ne!(flags_v1(&table, 8) & GTF_writing, 0);
+        crate::mem::update_va::call(cx, [WINDOW, 0, 0]).unwrap();
+        assert_eq!(page.get_type(PageType::L1), TypeGet::Mismatch);
+        let again = map_at(cx, WINDOW, write, 1, 8).unwrap();
+        assert_eq!(unmap_at(cx, WINDOW, writer), GNTST_okay);
+        assert_eq!(unmap_at(cx, there, reader), GNTST_okay);
+        assert_ne!(flags_v1(&table, 8) & GTF_writing, 0);
+        let _ = again;
+    });
+}
+
+#[test]
 fn a_mapping_by_its_entry() {
     let Pair { world, a, b, table } = pair();
     write_v1(&table, 8, GTF_permit_access, 0, b.data[3].mfn().0);

@@ -2,7 +2,9 @@
 
 mod copying;
 mod hostile;
+mod hvm_mapper;
 mod hvm_owner;
+mod hvm_races;
 mod mapping;
 mod silo;
 mod tables;
@@ -15,6 +17,8 @@ use core::sync::atomic::Ordering::SeqCst;
 use machine::Page;
 use xen_abi::Errno;
 use xen_abi::grant_table::*;
+use xen_abi::memory::physmap::*;
+use xen_abi::memory::reservation::{XENMEM_add_to_physmap, XENMEM_remove_from_physmap};
 use xen_abi::xen::DOMID_SELF;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
@@ -83,4 +87,34 @@ fn unmap_at(cx: &mut Cx, addr: u64, handle: u32) -> i16 {
 
 fn set_version(cx: &mut Cx, version: u32) -> HyperResult {
     op(cx, GNTTABOP_set_version, &mut GnttabSetVersion { version })
+}
+
+fn memory_op<T: FromBytes + IntoBytes + Immutable>(
+    cx: &mut Cx,
+    cmd: u32,
+    arg: &mut T,
+) -> HyperResult {
+    testing::call(cx, arg, |cx, ptr| {
+        crate::mem::memory_op::call(cx, [cmd.into(), ptr])
+    })
+}
+
+fn add(cx: &mut Cx, space: u32, idx: u64, gpfn: u64) -> HyperResult {
+    let mut arg = AddToPhysmap {
+        domid: DOMID_SELF,
+        space,
+        idx,
+        gpfn,
+        ..Default::default()
+    };
+    memory_op(cx, XENMEM_add_to_physmap, &mut arg)
+}
+
+fn remove(cx: &mut Cx, gpfn: u64) -> HyperResult {
+    let mut arg = RemoveFromPhysmap {
+        domid: DOMID_SELF,
+        gpfn,
+        ..Default::default()
+    };
+    memory_op(cx, XENMEM_remove_from_physmap, &mut arg)
 }

@@ -133,6 +133,39 @@ fn version_changes_keep_the_reserved_entries() {
 }
 
 #[test]
+fn status_words_that_are_mapped_stay() {
+    let world = World::new(1);
+    let b = world.domain(1, false, 1);
+    let before = world.free_frames();
+    world.on(&b, 0, 0, |cx| {
+        assert_eq!(set_version(cx, 2), Ok(0));
+        let mut status = GnttabGetStatusFrames {
+            nr_frames: 1,
+            dom: DOMID_SELF,
+            frame_list: b.va(0, 0),
+            ..Default::default()
+        };
+        assert_eq!(op(cx, GNTTABOP_get_status_frames, &mut status), Ok(0));
+        let frame = b.data[0].words()[0].load(SeqCst);
+        let map = |cx: &mut Cx, entry| crate::mem::update_va::call(cx, [WINDOW, entry, 0]);
+        assert_eq!(map(cx, frame << 12 | 7), Ok(0));
+        for _ in 0..3 {
+            assert_eq!(set_version(cx, 1), fails(Errno::EBUSY));
+            assert_eq!(set_version(cx, 2), Ok(0));
+        }
+        // It still is what it was.
+        assert_eq!(op(cx, GNTTABOP_get_status_frames, &mut status), Ok(0));
+        assert_eq!(b.data[0].words()[0].load(SeqCst), frame);
+        assert_eq!(map(cx, 0), Ok(0));
+        assert_eq!(map(cx, frame << 12 | 5), Ok(0));
+        assert_eq!(map(cx, 0), Ok(0));
+        assert_eq!(set_version(cx, 1), Ok(0));
+    });
+    // What remains is the page of entries.
+    assert_eq!(world.free_frames(), before - 1);
+}
+
+#[test]
 fn entries_swap_unless_in_use() {
     let world = World::new(1);
     let (a, b) = (world.domain(0, true, 1), world.domain(1, false, 1));

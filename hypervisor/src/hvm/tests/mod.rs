@@ -1,5 +1,7 @@
 //! Hardware-virtualised guests on the simulated machine.
 
+mod calls;
+mod clock;
 mod events;
 mod memory;
 mod rights;

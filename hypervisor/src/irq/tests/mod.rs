@@ -294,6 +294,26 @@ fn numbers_are_refused_as_xen_does() {
 }
 
 #[test]
+fn a_guest_is_refused_before_its_number_is_looked_at() {
+    let world = World::new(1);
+    let guest = world.domain(1, false, 1);
+    world.on(&guest, 0, 0, |cx| {
+        for (domid, pirq, expected) in [
+            (0x7ff0, -1, Errno::EPERM),
+            (0x7ff0, 5, Errno::EPERM),
+            (77, -1, Errno::ESRCH),
+        ] {
+            let mut arg = PhysdevUnmapPirq {
+                domid,
+                _pad0: 0,
+                pirq,
+            };
+            assert_eq!(physdev(cx, PHYSDEVOP_unmap_pirq, &mut arg), errno(expected));
+        }
+    });
+}
+
+#[test]
 fn range_sets_join_and_split() {
     let mut set = RangeSet::new();
     set.add(10, 19).unwrap();

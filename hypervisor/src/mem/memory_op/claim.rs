@@ -17,6 +17,7 @@ pub fn claim_pages(cx: &mut Cx, call: Call) -> HyperResult {
     // Not `DOMID_SELF`: the call is about a domain that is being built.
     let dom = cx.hv.domain(wish.domid).ok_or(Errno::EINVAL)?;
     cx.dom.require_privilege()?;
+    cx.reap()?;
     alloc::claim(cx.hv, &dom, wish.nr_extents)?;
     Ok(0)
 }

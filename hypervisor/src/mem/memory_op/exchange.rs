@@ -67,7 +67,7 @@ fn run(cx: &mut Cx, call: Call, wish: &MemoryExchange, done: &mut u64) -> HyperR
     let give_shift = order - give.extent_order;
     let chunks = *done >> give_shift..give.nr_extents >> give_shift;
     for index in chunks.clone() {
-        if index != chunks.start && cx.cpu.work_pending() {
+        if index != chunks.start && cx.cpu.work_pending() || cx.reap().is_err() {
             cx.set_args([call.op, call.arg]);
             return Err(Fail::Restart);
         }
@@ -112,7 +112,7 @@ impl Chunk<'_> {
         // another vCPU would take what is booked for the new frames.
         self.dom.pages.book(1 << self.order);
         drop(old);
-        cx.hv.reap();
+        cx.hv.reap_some();
         self.assign(cx, new)?;
         Ok(())
     }

@@ -8,6 +8,7 @@
 use super::{Call, EXTENT_SHIFT};
 use crate::cx::Cx;
 use crate::domain::Domain;
+use crate::event::WritablePage;
 use crate::fail::{Fail, HyperResult};
 use crate::guest::GuestPtr;
 use crate::mem::p2m::{self, Pending};
@@ -16,6 +17,7 @@ use machine::nested::{Found, Kind, Leaf};
 use machine::{CpuApi, Gfn, Page};
 use xen_abi::Errno;
 use xen_abi::memory::physmap::*;
+use xen_abi::xen::DOMID_SELF;
 
 /// The domain whose map is to change. Errors: `ESRCH`, `EPERM`; `EACCES` for a PV guest.
 fn target(cx: &Cx, domid: u16) -> Result<Arc<Domain>, Errno> {
@@ -43,6 +45,7 @@ pub fn add(cx: &mut Cx, call: Call) -> HyperResult {
             space: wish.space,
             idx: wish.idx,
             gfn: wish.gpfn,
+            foreign: None,
         };
         add_one(cx, &dom, item, &mut pending)
             .map(|()| 0)
@@ -69,6 +72,7 @@ fn add_range(
             space: XENMAPSPACE_gmfn,
             idx: wish.idx.wrapping_add(i),
             gfn: wish.gpfn.wrapping_add(i),
+            foreign: None,
         };
         add_one(cx, dom, item, pending)?;
     }
@@ -85,16 +89,21 @@ fn again(cx: &mut Cx, call: Call, i: u64) -> Result<(), Fail> {
 }
 
 /// What is to stand where.
-#[derive(Clone, Copy, Debug)]
-struct Item {
+#[derive(Clone, Copy)]
+struct Item<'a> {
     space: u32,
     idx: u64,
     gfn: u64,
+    /// Whose page it is, for [`XENMAPSPACE_gmfn_foreign`].
+    foreign: Option<&'a Domain>,
 }
 
 /// Puts a page of a space at a guest frame; what was there goes. Errors: `EINVAL` for a space or
-/// a page that there is not; `EPERM` at a device's page, `ENXIO` at a mapped grant; `ENOMEM`.
+/// a page that there is not; `EACCES` for what is not memory of its own; `EPERM` at a device's page, `ENXIO` at a mapped grant; `ENOMEM`.
 fn add_one(cx: &mut Cx, dom: &Arc<Domain>, item: Item, pending: &mut Pending) -> Result<(), Errno> {
+    if let Some(foreign) = item.foreign {
+        return add_foreign(cx, dom, foreign, item, pending);
+    }
     let page = match item.space {
         XENMAPSPACE_shared_info if item.idx == 0 => dom.shared_info.another(),
         XENMAPSPACE_grant_table => {
@@ -105,7 +114,7 @@ fn add_one(cx: &mut Cx, dom: &Arc<Domain>, item: Item, pending: &mut Pending) ->
         }
         XENMAPSPACE_gmfn => {
             let page = dom.page(cx.hv.mem, Gfn(item.idx));
-            page.ok_or(Errno::EINVAL)?
+            page.ok_or(Errno::EACCES)?
         }
         _ => return Err(Errno::EINVAL),
     };
@@ -125,10 +134,8 @@ fn put(
     let leaf = Leaf::Ram(page);
     let stale = p2m::change(cx.hv, cx.cpu, dom, Gfn(gfn), leaf, replaceable)?;
     let old = pending.add(cx.cpu, dom, stale);
-    if let Some(old) = old.filter(|old| old.mfn() != mfn && old.info().owner() == dom.owner()) {
-        // Memory that nothing names any more goes back; other pages stay what they are.
-        mem.set_m2p(old.mfn(), u64::MAX);
-        drop(old.end_allocation());
+    if let Some(old) = old.filter(|old| old.mfn() != mfn) {
+        p2m::displaced(cx.hv, dom, &old);
     }
     let before = mem.m2p(mfn).filter(|before| *before != gfn);
     if let Some(before) = before {
@@ -144,6 +151,48 @@ fn put(
     Ok(())
 }
 
+/// Puts another domain's page at a guest frame: for reading alone, if it cannot be writable
+/// memory. Errors: `EINVAL` for what is not that domain's memory, else as [`add_one`].
+fn add_foreign(
+    cx: &mut Cx,
+    dom: &Domain,
+    foreign: &Domain,
+    item: Item,
+    pending: &mut Pending,
+) -> Result<(), Errno> {
+    let page = foreign.page(cx.hv.mem, Gfn(item.idx));
+    let page = page.ok_or(Errno::EINVAL)?;
+    let held = WritablePage::get_page(cx.cpu, foreign, page.another()).ok();
+    let leaf = Leaf::Foreign {
+        page,
+        writable: held.is_some(),
+    };
+    let stale = p2m::change(cx.hv, cx.cpu, dom, Gfn(item.gfn), leaf, replaceable)?;
+    if let Some(held) = held {
+        held.leave_type();
+    }
+    if let Some(old) = pending.add(cx.cpu, dom, stale) {
+        p2m::displaced(cx.hv, dom, &old);
+    }
+    Ok(())
+}
+
+/// The domain whose pages a batch is of. Errors: `ESRCH`; `EINVAL` for the mapping domain
+/// itself; `EPERM` where that does not control the other.
+fn foreign_of(cx: &Cx, dom: &Domain, wish: &AddToPhysmapBatch) -> Result<Arc<Domain>, Errno> {
+    let foreign = match wish.u {
+        DOMID_SELF => return Err(Errno::EINVAL),
+        id => cx.resolve_any(id)?,
+    };
+    if foreign.id == dom.id {
+        return Err(Errno::EINVAL);
+    }
+    match dom.privileged {
+        true => Ok(foreign),
+        false => Err(Errno::EPERM),
+    }
+}
+
 /// Whether something else may be put there. A mapped grant is the business of who unmaps it.
 fn replaceable(found: Option<Found>) -> Result<(), Errno> {
     match found.map(|found| found.kind) {
@@ -154,7 +203,8 @@ fn replaceable(found: Option<Found>) -> Result<(), Errno> {
 }
 
 /// `XENMEM_add_to_physmap_batch`: each item has an error of its own. Errors: `EFAULT`;
-/// `EOPNOTSUPP` for ranges; those of [`target`]; `EDOM` and `EILSEQ` for one never begun.
+/// `EOPNOTSUPP` for ranges; those of [`target`] and [`foreign_of`]; `EDOM` and `EILSEQ` for one
+/// never begun.
 pub fn add_batch(cx: &mut Cx, call: Call) -> HyperResult {
     let wish: AddToPhysmapBatch = cx.copy_in(GuestPtr::new(call.arg))?;
     if u32::from(wish.space) == XENMAPSPACE_gmfn_range {
@@ -165,8 +215,12 @@ pub fn add_batch(cx: &mut Cx, call: Call) -> HyperResult {
     if wish.size < done {
         return Err(Errno::EILSEQ.into());
     }
+    let foreign = match wish.space.into() {
+        XENMAPSPACE_gmfn_foreign => Some(foreign_of(cx, &dom, &wish)?),
+        _ => None,
+    };
     let mut pending = Pending::default();
-    let result = add_each(cx, call, &dom, &wish, &mut pending);
+    let result = add_each(cx, call, &dom, &wish, foreign.as_deref(), &mut pending);
     pending.settle(cx.cpu);
     result
 }
@@ -176,6 +230,7 @@ fn add_each(
     call: Call,
     dom: &Arc<Domain>,
     wish: &AddToPhysmapBatch,
+    foreign: Option<&Domain>,
     pending: &mut Pending,
 ) -> HyperResult {
     let (idxs, gfns) = (GuestPtr::<u64>::new(wish.idxs), GuestPtr::new(wish.gpfns));
@@ -185,6 +240,7 @@ fn add_each(
             space: wish.space.into(),
             idx: cx.copy_in(idxs.add(i))?,
             gfn: cx.copy_in(gfns.add(i))?,
+            foreign,
         };
         let result = add_one(cx, dom, item, pending);
         let error = result.err().map_or(0, |errno| errno.neg() as i32);

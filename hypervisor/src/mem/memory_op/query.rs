@@ -28,7 +28,7 @@ fn domain(cx: &mut Cx, call: Call) -> Result<Arc<Domain>, Fail> {
 pub fn current_reservation(cx: &mut Cx, call: Call) -> HyperResult {
     let dom = domain(cx, call)?;
     // What died since does not count any more.
-    cx.hv.reap();
+    cx.reap()?;
     Ok(dom.pages.total() as i64)
 }
 

@@ -110,7 +110,7 @@ fn each(
         return Ok(call.done as i64);
     };
     for i in call.done..extents.count {
-        if i != call.done && cx.cpu.work_pending() {
+        if i != call.done && cx.cpu.work_pending() || cx.reap().is_err() {
             cx.set_args([call.op | i << EXTENT_SHIFT, call.arg]);
             return Err(Fail::Restart);
         }

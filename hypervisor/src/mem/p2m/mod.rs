@@ -132,6 +132,15 @@ pub fn set(
     Ok(page)
 }
 
+/// What becomes of a page that something else was put in the place of: memory that nothing names
+/// any more goes back, other pages stay what they are.
+pub fn displaced(hv: &Hypervisor, dom: &Domain, page: &Page) {
+    if page.info().owner() == dom.owner() {
+        hv.mem.set_m2p(page.mfn(), u64::MAX);
+        drop(page.end_allocation());
+    }
+}
+
 /// Gives back all that a dying domain has mapped; none of its vCPUs runs any more. Errors:
 /// `Restart` when there is more to do.
 pub fn relinquish(cpu: &Cpu, dom: &Domain) -> Result<(), Fail> {

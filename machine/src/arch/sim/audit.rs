@@ -81,16 +81,20 @@ impl SimMachine {
             };
             let found = info.page_type();
             let found_level = found.0.level();
+            if target == table && t != PageType::L1 && entry & RW == 0 {
+                // A table that names itself, to be seen as a lower one, holds nothing.
+                continue;
+            }
             let used = &mut uses[target as usize];
             used.all += 1;
             let fits = if t == PageType::L1 {
                 used.writable += u32::from(entry & RW != 0);
                 entry & RW == 0 || found.0 == PageType::Writable
             } else {
-                // A root may name itself, read-only, to be seen as a lower table.
+                // Or, read-only, another of its level, to be seen as a lower one.
                 let below = found_level + 1 == t.level();
                 let linear = entry & RW == 0 && found_level == t.level();
-                used.table += u32::from(below);
+                used.table += u32::from(below || linear);
                 below || linear
             };
             if !fits {

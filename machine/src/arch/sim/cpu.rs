@@ -188,8 +188,14 @@ impl Cpu {
 
     /// The guest's next operation, if it has any.
     pub(super) fn next_op(&mut self) -> Option<GuestOp> {
-        let program = lock(&self.machine.programs).get(&self.regs.rip).cloned();
-        let op = program.and_then(|program| lock(&program)(&mut self.guest()));
+        let own = lock(&self.machine.programs).get(&self.regs.rip).cloned();
+        let op = match own {
+            Some(program) => lock(&program)(&mut self.guest()),
+            None => {
+                let shared = lock(&self.machine.elsewhere).clone();
+                shared.and_then(|program| program(&mut self.guest()))
+            }
+        };
         op.or_else(|| self.script.pop_front())
     }
 

@@ -22,6 +22,9 @@ const SYSCALL_LEN: u64 = 2;
 /// A guest's code.
 pub(super) type Program = Box<dyn FnMut(&mut GuestCpu<'_>) -> Option<GuestOp> + Send>;
 
+/// A guest's code that several CPUs may run at once.
+pub(super) type SharedProgram = dyn Fn(&mut GuestCpu<'_>) -> Option<GuestOp> + Send + Sync;
+
 /// One thing that a guest does. Plain data, so that a fuzzer can make it up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
@@ -123,6 +126,16 @@ impl GuestCpu<'_> {
             va,
             &value.to_le_bytes()[..width(size)],
         )
+    }
+
+    /// Writes bytes without leaving the guest.
+    pub fn write_bytes(&self, va: u64, bytes: &[u8]) -> Result<(), PageFault> {
+        write(self.machine, self.cpu, self.root, va, bytes)
+    }
+
+    /// Reads bytes without leaving the guest.
+    pub fn read_bytes(&self, va: u64, bytes: &mut [u8]) -> Result<(), PageFault> {
+        read(self.machine, self.cpu, self.root, va, bytes)
     }
 
     /// The machine's memory, as no guest sees it.

@@ -171,6 +171,7 @@ fn translate(
                 kept.mfn
             );
         }
+        never_a_table(machine, kept.mfn, write);
         return Some(kept.mfn);
     }
     let (entry, level) = nested.leaf(Gfn(gpa >> 12))?;
@@ -178,10 +179,23 @@ fn translate(
         return None;
     }
     let mfn = entry.mfn().0 + (gpa >> 12 & ((1 << (9 * (level - 1))) - 1));
+    never_a_table(machine, mfn, write);
     let owner = info(mfn).map_or(0, |info| info.owner());
     let kept = Kept { entry, mfn, owner };
     lock(&machine.cpus[cpu as usize].nested_tlb).insert(key, kept);
     Some(mfn)
+}
+
+/// Stops the test at a write to what is a page table of a PV guest's.
+fn never_a_table(machine: &'static Shared, mfn: u64, write: bool) {
+    let Some(info) = MemArch(machine).frame(Mfn(mfn)) else {
+        return;
+    };
+    let (kind, uses) = info.page_type();
+    assert!(
+        !write || kind.level() == 0 || uses == 0,
+        "frame {mfn:#x} is a page table and written to"
+    );
 }
 
 impl HvmCpu for Cpu {

@@ -3,10 +3,9 @@
 use super::cpu::Cpu;
 use super::guest::{GuestCpu, GuestOp};
 use super::mem::{MemArch, NEVER, Shared, lock, set_current};
-use super::sched::Baton;
-use super::std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use super::std::eprintln;
+use super::std::panic::resume_unwind;
 use super::std::sync::{Arc, Mutex};
-use super::std::{eprintln, thread};
 use super::tlb::TlbCounts;
 use crate::addr::PAGE_SIZE;
 use crate::frame::Mem;
@@ -15,6 +14,9 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU64, Ordering};
+
+/// Machines that were given up.
+static RETIRED: Mutex<Vec<&'static Shared>> = Mutex::new(Vec::new());
 
 /// A simulated machine. Copies are handles on the same one.
 #[derive(Clone, Copy)]
@@ -27,9 +29,32 @@ impl SimMachine {
     /// A machine with frames 0 to `ram_frames` of zeroed RAM, of which no heap has any yet, and
     /// CPUs 0 to `cpus`. The clock stands at zero.
     pub fn new(ram_frames: usize, cpus: usize) -> SimMachine {
-        let machine = Box::leak(Box::new(Shared::new(ram_frames, cpus)));
+        let kept = {
+            let mut retired = lock(&RETIRED);
+            retired
+                .iter()
+                .position(|m| m.frames() == ram_frames && m.cpus.len() == cpus)
+                .map(|at| retired.swap_remove(at))
+        };
+        let machine = match kept {
+            Some(machine) => {
+                machine.reset();
+                machine
+            }
+            None => Box::leak(Box::new(Shared::new(ram_frames, cpus))),
+        };
         set_current(machine);
         SimMachine(machine)
+    }
+
+    /// Gives the machine up, for a later [`SimMachine::new`] of the same size to use its memory.
+    /// Nobody may have anything of it any more, its `Mem`, pages or CPUs: they would be the next
+    /// one's.
+    pub fn retire(self) {
+        // What programs hold may be about this machine.
+        lock(&self.0.programs).clear();
+        *lock(&self.0.elsewhere) = None;
+        lock(&RETIRED).push(self.0);
     }
 
     /// Its memory.
@@ -69,6 +94,22 @@ impl SimMachine {
         program: impl FnMut(&mut GuestCpu<'_>) -> Option<GuestOp> + Send + 'static,
     ) {
         lock(&self.0.programs).insert(rip, Arc::new(Mutex::new(Box::new(program))));
+    }
+
+    /// Puts a program at all addresses that have none of their own. Other than one of
+    /// [`SimMachine::program`] it may come to scheduling points.
+    pub fn program_elsewhere(
+        &self,
+        program: impl Fn(&mut GuestCpu<'_>) -> Option<GuestOp> + Send + Sync + 'static,
+    ) {
+        *lock(&self.0.elsewhere) = Some(Arc::new(program));
+    }
+
+    /// Asks a CPU to look at its work, as another one does.
+    pub fn kick(&self, cpu: u32) {
+        self.0.cpus[cpu as usize]
+            .kicked
+            .store(true, Ordering::Release);
     }
 
     /// Raises a device's interrupt at a CPU.
@@ -212,27 +253,7 @@ impl SimMachine {
 
     /// As [`SimMachine::run`], with a function for each CPU, from 0.
     pub fn run_each(&self, seed: u64, mains: Vec<CpuMain<'_>>) {
-        let baton = Baton::new(seed, mains.len());
-        let failure = Mutex::new(None);
-        thread::scope(|scope| {
-            for (id, main) in mains.into_iter().enumerate() {
-                let (baton, failure, machine) = (&baton, &failure, *self);
-                scope.spawn(move || {
-                    let id = id as u32;
-                    let result = catch_unwind(AssertUnwindSafe(|| {
-                        baton.join(machine.0, id);
-                        main(machine.cpu(id));
-                        baton.halt(machine.0, id);
-                    }));
-                    let failed = result.is_err();
-                    if let Err(cause) = result {
-                        lock(failure).get_or_insert(cause);
-                    }
-                    baton.leave(id, failed);
-                });
-            }
-        });
-        if let Some(cause) = failure.into_inner().unwrap_or_else(|e| e.into_inner()) {
+        if let Err(cause) = super::sched::run(self.0, seed, mains) {
             eprintln!("simulated machine: failed with seed {seed}");
             resume_unwind(cause);
         }

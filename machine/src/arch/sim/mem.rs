@@ -4,7 +4,7 @@
 //! is taken, or at a scheduling point.
 
 use super::devices::Devices;
-use super::guest::Program;
+use super::guest::{Program, SharedProgram};
 use super::std::cell::Cell;
 use super::std::collections::{BTreeMap, BTreeSet, VecDeque};
 use super::std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -55,6 +55,23 @@ pub(super) struct PerCpu {
     pub eois: AtomicU64,
 }
 
+impl PerCpu {
+    fn reset(&self) {
+        assert!(
+            !self.taken.load(Ordering::Relaxed),
+            "a CPU is in somebody's hands"
+        );
+        *lock(&self.tlb) = Tlb::default();
+        lock(&self.nested_tlb).clear();
+        lock(&self.irqs).clear();
+        for flag in [&self.kicked, &self.nmi, &self.idle] {
+            flag.store(false, Ordering::Relaxed);
+        }
+        self.deadline.store(NEVER, Ordering::Relaxed);
+        self.eois.store(0, Ordering::Relaxed);
+    }
+}
+
 /// One machine.
 pub(super) struct Shared {
     frames: Box<[PageInfo]>,
@@ -66,6 +83,8 @@ pub(super) struct Shared {
     pub cpus: Box<[PerCpu]>,
     pub devices: Mutex<Devices>,
     pub programs: Mutex<BTreeMap<u64, Arc<Mutex<Program>>>>,
+    /// What stands at all other addresses.
+    pub elsewhere: Mutex<Option<Arc<SharedProgram>>>,
     /// Addresses at which a SYSCALL instruction stands: two bytes before where one returned to.
     pub syscalls: Mutex<BTreeSet<u64>>,
     /// Whether the page-table oracle is on.
@@ -113,12 +132,51 @@ impl Shared {
                 .collect(),
             devices: Mutex::new(Devices::new()),
             programs: Mutex::default(),
+            elsewhere: Mutex::default(),
             syscalls: Mutex::default(),
             strict: AtomicBool::new(true),
             modules: Mutex::default(),
             released: Mutex::default(),
             patience: AtomicU64::new(NEVER),
         }
+    }
+
+    /// Frames of RAM.
+    pub fn frames(&self) -> usize {
+        self.frames.len()
+    }
+
+    /// Makes it as new. No CPU of it is in anybody's hands.
+    pub fn reset(&self) {
+        for info in &self.frames {
+            for word in [&info.state, &info.typ] {
+                word.store(0, Ordering::Relaxed);
+            }
+            for link in [&info.stamp, &info.prev, &info.next] {
+                link.store(0, Ordering::Relaxed);
+            }
+            info.set_owner(0);
+        }
+        for frame in &self.ram {
+            crate::words::fill(frame, 0);
+        }
+        for entry in &self.m2p {
+            entry.store(u64::MAX, Ordering::Relaxed);
+        }
+        self.dead.store(NIL, Ordering::Relaxed);
+        self.tlb.reset();
+        self.clock.store(0, Ordering::Relaxed);
+        for per in &self.cpus {
+            per.reset();
+        }
+        *lock(&self.devices) = Devices::new();
+        lock(&self.programs).clear();
+        *lock(&self.elsewhere) = None;
+        lock(&self.syscalls).clear();
+        self.strict.store(true, Ordering::Relaxed);
+        lock(&self.modules).clear();
+        *lock(&self.released) = None;
+        self.patience.store(NEVER, Ordering::Relaxed);
     }
 
     pub fn now(&self) -> u64 {

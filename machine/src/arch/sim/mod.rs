@@ -7,11 +7,12 @@
 //!
 //! - *stepping*: the test takes [`SimMachine::cpu`]s and calls them in the order it likes; a
 //!   flush of another CPU's TLB is carried out at once;
-//! - *seeded*: [`SimMachine::run`] gives each CPU a thread of which one runs at a time; at each
+//! - *seeded*: [`SimMachine::run`] gives each CPU a coroutine of which one runs at a time; at each
 //!   scheduling point (see [`sched`]) a generator picks the next, so a seed is an interleaving
 //!   and the same seed is the same one. Flush requests are then answered as on metal.
 //!
-//! Machines are leaked: what [`crate::Mem`] hands out lives for ever, as on metal.
+//! Machines are leaked: what [`crate::Mem`] hands out lives for ever, as on metal. One that is
+//! [retired](SimMachine::retire) gives its memory to a later one.
 
 extern crate std;
 
@@ -33,6 +34,7 @@ pub mod rtc;
 pub mod sched;
 pub mod serial;
 mod tlb;
+mod tokens;
 mod walk;
 
 pub use audit::{FrameCounts, for_seeds};
@@ -49,11 +51,17 @@ pub use order::{lock_point, lock_released, lock_taken};
 pub use power::PowerEvent;
 pub use sched::{point, random, relax};
 pub use tlb::TlbCounts;
+pub use tokens::Tokens;
 pub use walk::PageFault;
 
 /// Nanoseconds since the thread's current machine was booted.
 pub fn now_ns() -> u64 {
     mem::current().map_or(0, |machine| machine.now())
+}
+
+/// Whether a test failed and is being taken apart: another failure then would end the process.
+pub fn unwinding() -> bool {
+    std::thread::panicking()
 }
 
 #[cfg(test)]

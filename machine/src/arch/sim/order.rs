@@ -1,12 +1,25 @@
-//! The order of locks, checked: a CPU (here a thread) takes locks in rising order of level.
+//! The order of locks, checked: a CPU (outside of a run a thread) takes locks in rising order of level.
 //!
-//! Owns each thread's record of held levels. A violation is a panic that names the levels.
+//! Owns each thread's record of held levels, which a run exchanges when another of its CPUs goes on. A violation is a panic that names the levels.
 
 use super::sched;
 use super::std::cell::{Cell, RefCell};
 use super::std::thread;
 use super::std::thread_local;
 use alloc::vec::Vec;
+
+/// What a CPU of a run holds while another one runs on the thread.
+#[derive(Default)]
+pub(super) struct Held {
+    levels: Vec<(u8, bool)>,
+    wanted: bool,
+}
+
+/// Exchanges the thread's record for another CPU's.
+pub(super) fn exchange(other: &mut Held) {
+    HELD.with_borrow_mut(|held| core::mem::swap(held, &mut other.levels));
+    other.wanted = WANTED.replace(other.wanted);
+}
 
 thread_local! {
     /// Levels held, and whether the lock was waited for (`lock`) or only tried.

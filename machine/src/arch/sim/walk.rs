@@ -117,8 +117,10 @@ pub(super) fn translate(
 /// Reads the tables, sets their accessed and dirty bits, and checks rights.
 fn walk(machine: &'static Shared, root: u64, va: u64, access: Access) -> Result<Entry, PageFault> {
     let (mut table, mut write, mut exec, mut user) = (root, true, true, true);
+    // The level that the table is of: above the walk's after an entry that named one of its own.
+    let mut kind = 5;
     for level in (1..=4u32).rev() {
-        check_table(machine, table, level, va);
+        kind = check_table(machine, table, kind, write, va);
         let index = (va >> (3 + 9 * level)) as usize & 511;
         let Some(slot) = machine.ram(table).and_then(|words| words.get(index)) else {
             return Err(fault(va, access, false));
@@ -169,16 +171,22 @@ fn strict(machine: &Shared) -> bool {
     machine.strict.load(Ordering::Relaxed)
 }
 
-fn check_table(machine: &'static Shared, table: u64, level: u32, va: u64) {
+/// Checks the table that an entry of a table of level `above` named, and returns its level: the
+/// next lower one, or by entries that do not let anybody write also the same.
+fn check_table(machine: &'static Shared, table: u64, above: u32, write: bool, va: u64) -> u32 {
     if !strict(machine) {
-        return;
+        return above - 1;
     }
     let found = MemArch(machine).frame(Mfn(table)).map(PageInfo::page_type);
-    let ok = matches!(found, Some((t, n)) if u32::from(t.level()) == level && n != 0);
+    let level = found.map_or(0, |(t, _)| u32::from(t.level()));
+    let below = level + 1 == above;
+    let linear = level == above && !write;
+    let ok = found.is_some_and(|(_, n)| n != 0) && (below || linear);
     assert!(
         ok,
-        "walk of {va:#x}: frame {table:#x} is used as L{level} table but is {found:?}"
+        "walk of {va:#x}: frame {table:#x} is named by a L{above} table but is {found:?}"
     );
+    level
 }
 
 fn check_leaf(machine: &'static Shared, va: u64, mfn: u64, write: bool, info: Option<&PageInfo>) {
@@ -208,8 +216,10 @@ fn check_stale(machine: &'static Shared, va: u64, entry: &Entry) {
         return;
     }
     let mfn = entry.mfn;
+    // Nobody's: disowned, or fresh from the heap and not handed to anybody yet.
+    let owner = info.owner();
     assert!(
-        info.owner() == entry.owner,
+        owner == entry.owner || owner == NO_OWNER,
         "stale translation of {va:#x}: frame {mfn:#x} now belongs to another (missing flush)"
     );
     let (t, n) = info.page_type();

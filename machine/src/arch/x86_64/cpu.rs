@@ -77,6 +77,8 @@ pub struct Cpu {
     tsc_traps: bool,
     /// Whether the measures leave room for [`Shortcut`]s.
     shortcuts: bool,
+    /// The addresses that copies may follow.
+    reach: usercopy::Reach,
     _here: PhantomData<*mut ()>,
 }
 
@@ -102,6 +104,7 @@ impl Cpu {
             shadowed: false,
             tsc_traps: false,
             shortcuts: false,
+            reach: usercopy::Reach::PV,
             _here: PhantomData,
         }
     }
@@ -472,22 +475,22 @@ impl CpuApi for Cpu {
     #[inline(always)]
     fn get_guest<T: FromBytes + IntoBytes>(&mut self, va: u64) -> Result<T, Fault> {
         let mut value = T::new_zeroed();
-        usercopy::read_value(va, value.as_mut_bytes())?;
+        usercopy::read_value(&self.reach, va, value.as_mut_bytes())?;
         Ok(value)
     }
 
     #[inline(always)]
     fn put_guest<T: IntoBytes + Immutable>(&mut self, va: u64, value: &T) -> Result<(), Fault> {
-        usercopy::write_value(va, value.as_bytes())
+        usercopy::write_value(&self.reach, va, value.as_bytes())
     }
 
     #[inline]
     fn read_guest(&mut self, va: u64, buf: &mut [u8]) -> Result<(), Fault> {
-        usercopy::read(va, buf)
+        usercopy::read(&self.reach, va, buf)
     }
 
     #[inline]
     fn write_guest(&mut self, va: u64, buf: &[u8]) -> Result<(), Fault> {
-        usercopy::write(va, buf)
+        usercopy::write(&self.reach, va, buf)
     }
 }

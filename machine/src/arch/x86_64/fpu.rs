@@ -11,6 +11,9 @@ use spin::Once;
 /// Bytes reserved; larger than any processor's standard-format state without AMX tiles.
 const BYTES: usize = 4096;
 
+/// x87 and SSE.
+const LEGACY: u64 = 3;
+
 /// The image of one vCPU.
 pub struct Fpu {
     image: NonNull<u8>,
@@ -60,6 +63,10 @@ impl Fpu {
             asm!("clts", options(nomem, nostack));
             if has_xsave {
                 self.xcr0 = xgetbv();
+                // SSE is there without XSAVE, too.
+                if self.xcr0 & LEGACY != LEGACY {
+                    xsetbv(self.xcr0 | LEGACY);
+                }
                 asm!("xsave64 [{}]", in(reg) p, in("eax") u32::MAX, in("edx") u32::MAX,
                     options(nostack));
             } else {
@@ -67,7 +74,7 @@ impl Fpu {
             }
         }
         // XSAVE leaves the header's bits of components that XCR0 lacks, and XRSTOR refuses them.
-        let xcr0 = self.xcr0;
+        let xcr0 = self.xcr0 | LEGACY;
         if let Some(word) = self
             .bytes_mut()
             .get_mut(512..)

@@ -55,3 +55,8 @@ pub fn lock_released(_level: u8) {}
 /// Where a simulated run may pass to another CPU; here nothing.
 #[inline(always)]
 pub fn point() {}
+/// Whether a test is being taken apart; here there is none.
+#[inline(always)]
+pub fn unwinding() -> bool {
+    false
+}

@@ -4,7 +4,7 @@
 //! lie outside the hypervisor's slots; the only instructions that touch it stand in the
 //! exception table, and SMAP is lifted for just these.
 
-use crate::cpu::{Fault, guest_va_ok};
+use crate::cpu::Fault;
 use core::arch::{asm, global_asm};
 
 global_asm!(
@@ -134,13 +134,37 @@ word_copies! {
     9 __xenios_copy_9 __xenios_patch_stac_w9 __xenios_patch_clac_w9
 }
 
-/// Checks a guest's address range.
-#[inline(always)]
-fn check(va: u64, len: usize) -> Result<(), Fault> {
-    if guest_va_ok(va, len) {
-        Ok(())
-    } else {
-        Err(Fault { addr: va })
+/// The addresses that are the loaded guest's to name. In memory, because a hardware-virtualised
+/// one has none that the processor could follow here: copies fail at once then, and not by a
+/// fault.
+pub struct Reach {
+    /// End of the low half.
+    low_end: u64,
+    /// Start of the guest's part of the high half.
+    high_start: u64,
+}
+
+impl Reach {
+    /// A PV guest's.
+    pub const PV: Reach = Reach {
+        low_end: 0x0000_8000_0000_0000,
+        high_start: 0xffff_8800_0000_0000,
+    };
+    /// Nothing.
+    pub const NONE: Reach = Reach {
+        low_end: 0,
+        high_start: u64::MAX,
+    };
+
+    /// Checks a guest's address range.
+    #[inline(always)]
+    fn check(&self, va: u64, len: usize) -> Result<(), Fault> {
+        let ok = match va.checked_add(len as u64) {
+            Some(end) => end <= self.low_end || va >= self.high_start,
+            // The last byte of the address space may be named.
+            None => va >= self.high_start && va.wrapping_add(len as u64) == 0,
+        };
+        if ok { Ok(()) } else { Err(Fault { addr: va }) }
     }
 }
 
@@ -155,8 +179,8 @@ fn done(failed: bool, va: u64) -> Result<(), Fault> {
 
 /// Copies from guest address `va`.
 #[inline]
-pub fn read(va: u64, buf: &mut [u8]) -> Result<(), Fault> {
-    check(va, buf.len())?;
+pub fn read(reach: &Reach, va: u64, buf: &mut [u8]) -> Result<(), Fault> {
+    reach.check(va, buf.len())?;
     // SAFETY: to a buffer, from a checked guest address whose faults the exception table catches.
     let left = unsafe { __xenios_copy(buf.as_mut_ptr() as u64, va, buf.len() as u64) };
     done(left != 0, va)
@@ -164,8 +188,8 @@ pub fn read(va: u64, buf: &mut [u8]) -> Result<(), Fault> {
 
 /// Copies to guest address `va`.
 #[inline]
-pub fn write(va: u64, buf: &[u8]) -> Result<(), Fault> {
-    check(va, buf.len())?;
+pub fn write(reach: &Reach, va: u64, buf: &[u8]) -> Result<(), Fault> {
+    reach.check(va, buf.len())?;
     // SAFETY: as in `read`, the other way.
     let left = unsafe { __xenios_copy(va, buf.as_ptr() as u64, buf.len() as u64) };
     done(left != 0, va)
@@ -173,15 +197,15 @@ pub fn write(va: u64, buf: &[u8]) -> Result<(), Fault> {
 
 /// As [`read`], where the compiler knows the length.
 #[inline(always)]
-pub fn read_value(va: u64, buf: &mut [u8]) -> Result<(), Fault> {
-    check(va, buf.len())?;
+pub fn read_value(reach: &Reach, va: u64, buf: &mut [u8]) -> Result<(), Fault> {
+    reach.check(va, buf.len())?;
     done(copy_any(buf.as_mut_ptr() as u64, va, buf.len()), va)
 }
 
 /// As [`write`], where the compiler knows the length.
 #[inline(always)]
-pub fn write_value(va: u64, buf: &[u8]) -> Result<(), Fault> {
-    check(va, buf.len())?;
+pub fn write_value(reach: &Reach, va: u64, buf: &[u8]) -> Result<(), Fault> {
+    reach.check(va, buf.len())?;
     done(copy_any(va, buf.as_ptr() as u64, buf.len()), va)
 }
 

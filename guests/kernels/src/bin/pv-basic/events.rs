@@ -1,5 +1,6 @@
 //! Event channels of the two-level form.
 
+use guest_rt::console::is_guest;
 use guest_rt::events::{self, close, masked, pending, settle, take};
 use guest_rt::harness::Outcome;
 use guest_rt::hypercall;
@@ -137,8 +138,13 @@ pub fn virq() -> Outcome {
 
 pub fn status() -> Outcome {
     let port = events::alloc_unbound()?;
+    let own = events::own_domid()?;
+    check!(is_guest() == (own != 0), "domain {own}");
     let status = ok!(events::status(port));
-    same!((status.status, status.u[0] as u16), (EVTCHNSTAT_unbound, 0));
+    same!(
+        (status.status, status.u[0] as u16),
+        (EVTCHNSTAT_unbound, own)
+    );
     let mut bind = EvtchnBindInterdomain {
         remote_dom: DOMID_SELF,
         remote_port: port,
@@ -148,7 +154,7 @@ pub fn status() -> Outcome {
     let status = ok!(events::status(port));
     same!(
         (status.status, status.u[0] as u16, status.u[1]),
-        (EVTCHNSTAT_interdomain, 0, bind.local_port)
+        (EVTCHNSTAT_interdomain, own, bind.local_port)
     );
     ok!(close(port));
     same!(ok!(events::status(port)).status, EVTCHNSTAT_closed);

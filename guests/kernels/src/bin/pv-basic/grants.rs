@@ -1,8 +1,8 @@
 //! The grant table, used by this domain with itself.
 
-use guest_rt::harness::Outcome;
+use guest_rt::harness::{Failure, Outcome};
 use guest_rt::mem::pte;
-use guest_rt::{check, hypercall, mem, ok, same};
+use guest_rt::{check, events, hypercall, mem, ok, same};
 use xen_abi::grant_table::*;
 use xen_abi::mmu::UVMF_INVLPG;
 use xen_abi::xen::DOMID_SELF;
@@ -33,7 +33,7 @@ pub fn version_and_size() -> Outcome {
 }
 
 /// Maps the first frame of the grant table at a page of the pool.
-fn table() -> Result<mem::Page, guest_rt::harness::Failure> {
+fn table() -> Result<mem::Page, Failure> {
     let mut frames = [0u64; 1];
     let mut setup = GnttabSetupTable {
         dom: DOMID_SELF,
@@ -66,21 +66,24 @@ pub fn setup_table() -> Outcome {
     Ok(())
 }
 
-/// Grants `page` to dom0 itself under `reference`: flags, domain 0, frame.
-fn grant(table: mem::Page, reference: usize, page: mem::Page, flags: u16) {
+/// Grants `page` to this domain itself under `reference`: flags, domain, frame. Gives its number.
+fn grant(table: mem::Page, reference: usize, page: mem::Page, flags: u16) -> Result<u16, Failure> {
+    let own = events::own_domid()?;
     table
         .dword(reference * 2 + 1)
         .store(page.mfn() as u32, core::sync::atomic::Ordering::SeqCst);
-    table
-        .dword(reference * 2)
-        .store(u32::from(flags), core::sync::atomic::Ordering::SeqCst);
+    table.dword(reference * 2).store(
+        u32::from(flags) | u32::from(own) << 16,
+        core::sync::atomic::Ordering::SeqCst,
+    );
+    Ok(own)
 }
 
 pub fn copy() -> Outcome {
     let table = table()?;
     let (from, to) = (mem::alloc(), mem::alloc());
     from.set(2, 0xc0_ffee);
-    grant(table, 30, from, GTF_permit_access | GTF_readonly);
+    grant(table, 30, from, GTF_permit_access | GTF_readonly)?;
     let mut copy = GnttabCopy {
         source: GnttabCopyPtr {
             u: 30,
@@ -114,12 +117,12 @@ pub fn map() -> Outcome {
     let table = table()?;
     let (page, window) = (mem::alloc(), mem::alloc());
     page.set(4, 0xabc);
-    grant(table, 31, page, GTF_permit_access);
+    let own = grant(table, 31, page, GTF_permit_access)?;
     let mut map = GnttabMapGrantRef {
         host_addr: window.va(),
         flags: GNTMAP_host_map,
         r#ref: 31,
-        dom: 0,
+        dom: own,
         ..Default::default()
     };
     same!(hypercall::grant(GNTTABOP_map_grant_ref, &mut map), Ok(0));

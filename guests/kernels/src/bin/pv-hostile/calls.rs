@@ -2,7 +2,7 @@
 
 use guest_rt::harness::Outcome;
 use guest_rt::time::{MS, now};
-use guest_rt::{all_refused, check, hypercall, mem, ok, refused, same};
+use guest_rt::{all_refused, check, dom0_refused, hypercall, mem, ok, refused, same};
 use xen_abi::arch_x86::HYPERVISOR_VIRT_START;
 use xen_abi::hypercall::*;
 use xen_abi::physdev::*;
@@ -48,11 +48,11 @@ pub fn sub_ops() -> Outcome {
         op(CALLBACK_OP, 99) => ENOSYS;
         hypercall::call(VCPU_OP, [99, 0, 0, 0, 0]) => ENOSYS;
         hypercall::call(GRANT_TABLE_OP, [99, 0, 0, 0, 0]) => ENOSYS;
-        hypercall::call(CONSOLE_IO, [99, 0, 0, 0, 0]) => ENOSYS;
         hypercall::call(NMI_OP, [99, 0, 0, 0, 0]) => ENOSYS;
         hypercall::call(TMEM_OP, [0; 5]) => ENOSYS;
         hypercall::call(SET_SEGMENT_BASE, [99, 0, 0, 0, 0]) => EINVAL;
     }
+    dom0_refused! { hypercall::call(CONSOLE_IO, [99, 0, 0, 0, 0]) => ENOSYS; }
     Ok(())
 }
 
@@ -67,15 +67,9 @@ pub fn interface_versions() -> Outcome {
         }
     }
     words[0] = 0x17 << 32 | 9999;
-    refused!(
-        hypercall::call(DOMCTL, [&raw const words as u64, 0, 0, 0, 0]),
-        ENOSYS
-    );
+    dom0_refused! { hypercall::call(DOMCTL, [&raw const words as u64, 0, 0, 0, 0]) => ENOSYS; }
     words[0] = 0x15 << 32 | 9999;
-    refused!(
-        hypercall::call(SYSCTL, [&raw const words as u64, 0, 0, 0, 0]),
-        ENOSYS
-    );
+    dom0_refused! { hypercall::call(SYSCTL, [&raw const words as u64, 0, 0, 0, 0]) => ENOSYS; }
     words[0] = 0x0300_0001 << 32 | 9999;
     refused!(
         hypercall::call(PLATFORM_OP, [9999 | &raw const words as u64, 0, 0, 0, 0]),
@@ -120,7 +114,7 @@ pub fn multicall_nested() -> Outcome {
 }
 
 pub fn console() -> Outcome {
-    all_refused! {
+    dom0_refused! {
         hypercall::call(CONSOLE_IO, [2, 1, 0, 0, 0]) => ENOSYS;
         hypercall::call(CONSOLE_IO, [0, 1 << 20, super::NOWHERE, 0, 0]) => EFAULT;
     }
@@ -133,9 +127,11 @@ pub fn physdev() -> Outcome {
         hypercall::op(PHYSDEV_OP, PHYSDEVOP_set_iobitmap, &mut PhysdevSetIobitmap { bitmap: 0, nr_ports: 65537, _pad0: 0 }) => EINVAL;
         hypercall::op(PHYSDEV_OP, PHYSDEVOP_eoi, &mut PhysdevEoi { irq: 0xffff_ffff }) => EINVAL;
         hypercall::op(PHYSDEV_OP, PHYSDEVOP_irq_status_query, &mut PhysdevIrqStatusQuery { irq: 0xffff_ffff, flags: 0 }) => EINVAL;
-        hypercall::op(PHYSDEV_OP, PHYSDEVOP_unmap_pirq, &mut PhysdevUnmapPirq { domid: 0x7ff0, _pad0: 0, pirq: -1 }) => EINVAL;
         hypercall::op(PHYSDEV_OP, PHYSDEVOP_unmap_pirq, &mut PhysdevUnmapPirq { domid: 77, _pad0: 0, pirq: 1 }) => ESRCH;
         hypercall::op(PHYSDEV_OP, PHYSDEVOP_map_pirq, &mut PhysdevMapPirq { domid: 77, ..Default::default() }) => ESRCH;
+    }
+    dom0_refused! {
+        hypercall::op(PHYSDEV_OP, PHYSDEVOP_unmap_pirq, &mut PhysdevUnmapPirq { domid: 0x7ff0, _pad0: 0, pirq: -1 }) => EINVAL;
     }
     Ok(())
 }
@@ -213,6 +209,8 @@ pub fn shutdown() -> Outcome {
         hypercall::op(SCHED_OP, SCHEDOP_remote_shutdown, &mut SchedRemoteShutdown { domain_id: 77, _pad0: 0, reason: 0 }) => ESRCH;
         hypercall::op(SCHED_OP, SCHEDOP_watchdog, &mut SchedWatchdog { id: 99, timeout: 1 }) => EINVAL;
         hypercall::op(SCHED_OP, SCHEDOP_watchdog, &mut SchedWatchdog { id: 1, timeout: 1 }) => EINVAL;
+    }
+    dom0_refused! {
         hypercall::op(SCHED_OP, SCHEDOP_pin_override, &mut SchedPinOverride { pcpu: 9999 }) => EINVAL;
     }
     Ok(())

@@ -30,6 +30,7 @@ guest_rt::cases! { "pv-hostile";
     "l4-self-map-writable" => tables::self_map,
     "l3-to-l1" => tables::wrong_level,
     "superpages" => tables::superpages,
+    "uncached-tables" => tables::uncached,
     "update-va-bad-address" => tables::bad_va,
     "update-va-otherdomain" => tables::other_domain,
     "direct-write-to-tables" => tables::direct_writes,

@@ -1,6 +1,7 @@
 //! `mmuext_op` on frames that do not deserve it.
 
 use super::{NOWHERE, free_frame};
+use guest_rt::console::is_guest;
 use guest_rt::harness::Outcome;
 use guest_rt::mem::{self, pte};
 use guest_rt::{all_refused, check, hypercall, ok, refused, same};
@@ -21,9 +22,11 @@ pub fn garbage() -> Outcome {
     ok!(page.protect(false));
     for pin in PINS {
         let result = hypercall::mmuext(pin, page.mfn(), 0);
-        // An L1 entry with an absurd frame is I/O space that is not permitted.
+        // An L1 entry with an absurd frame is I/O space that is not permitted; that it is cached
+        // in an unusual way a guest without devices is refused before.
+        let io = pin == MMUEXT_PIN_L1_TABLE && !is_guest();
         check!(
-            result == Err(if pin == MMUEXT_PIN_L1_TABLE { 1 } else { 22 }),
+            result == Err(if io { 1 } else { 22 }),
             "pin {pin}: {result:?}"
         );
     }

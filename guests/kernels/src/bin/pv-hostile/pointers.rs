@@ -2,7 +2,7 @@
 
 use super::{HYPERVISOR, NON_CANONICAL, NOWHERE};
 use guest_rt::harness::Outcome;
-use guest_rt::{hypercall, mem, ok, refused};
+use guest_rt::{dom0_refused, hypercall, mem, ok, refused};
 use xen_abi::event_channel::*;
 use xen_abi::grant_table::*;
 use xen_abi::hypercall::*;
@@ -99,7 +99,6 @@ pub fn memory() -> Outcome {
             XENMEM_maximum_reservation,
             XENMEM_machphys_mfn_list,
             XENMEM_machphys_mapping,
-            XENMEM_machine_memory_map,
         ] {
             let result = call(MEMORY_OP, [u64::from(cmd), bad, 0]);
             guest_rt::check!(result == Err(14), "memory_op {cmd} at {bad:#x}: {result:?}");
@@ -120,10 +119,10 @@ pub fn memory() -> Outcome {
             buffer: bad,
             ..Default::default()
         };
-        refused!(
-            hypercall::memory(XENMEM_machine_memory_map, &mut map),
-            EFAULT
-        );
+        dom0_refused! {
+            call(MEMORY_OP, [u64::from(XENMEM_machine_memory_map), bad, 0]) => EFAULT;
+            hypercall::memory(XENMEM_machine_memory_map, &mut map) => EFAULT;
+        }
         let mut list = MachphysMfnList {
             max_extents: 1,
             extent_start: bad,
@@ -168,8 +167,8 @@ pub fn mmu() -> Outcome {
 }
 
 pub fn console() -> Outcome {
-    faults! { bad;
-        call(CONSOLE_IO, [0, 16, bad]);
+    for bad in BAD {
+        dom0_refused! { call(CONSOLE_IO, [0, 16, bad]) => EFAULT; }
     }
     Ok(())
 }

@@ -1,9 +1,10 @@
 //! Page-table entries that would reach what is not this domain's.
 
 use super::{HYPERVISOR, NON_CANONICAL, NOWHERE, free_frame};
+use guest_rt::console::is_guest;
 use guest_rt::harness::Outcome;
 use guest_rt::mem::{self, pte};
-use guest_rt::{all_refused, check, hypercall, ok, refused, same};
+use guest_rt::{all_refused, check, dom0_refused, hypercall, ok, refused, same};
 use xen_abi::hypercall::UPDATE_VA_MAPPING_OTHERDOMAIN;
 use xen_abi::memory::reservation::*;
 use xen_abi::mmu::*;
@@ -51,11 +52,13 @@ pub fn hypervisor_frames() -> Outcome {
         ptr: slot.ma,
         val: pte::entry(m2p, flags),
     };
-    refused!(
-        hypercall::mmu_update_of(&[request(pte::DATA)], u64::from(DOMID_XEN)).0,
-        EBUSY
-    );
-    ok!(hypercall::mmu_update_of(&[request(pte::RO)], u64::from(DOMID_XEN)).0);
+    let of_xen = |flags| hypercall::mmu_update_of(&[request(flags)], u64::from(DOMID_XEN)).0;
+    dom0_refused! { of_xen(pte::DATA) => EBUSY; }
+    if is_guest() {
+        refused!(of_xen(pte::RO), EPERM);
+    } else {
+        ok!(of_xen(pte::RO));
+    }
     ok!(page.protect(true));
     Ok(())
 }
@@ -192,6 +195,20 @@ pub fn superpages() -> Outcome {
                 hypercall::set_entry(free(slot), pte::entry(mfn, pte::DATA | pte::PSE)),
                 EINVAL
             );
+        }
+    }
+    Ok(())
+}
+
+/// A table that the processor walks past the caches.
+pub fn uncached() -> Outcome {
+    let page = mem::alloc();
+    let [Some(l4), Some(l3), Some(l2), _] = mem::walk(page.va()) else {
+        return Ok(());
+    };
+    for slot in [l4, l3, l2] {
+        for flag in [pte::PWT, pte::PCD] {
+            refused!(hypercall::set_entry(slot.ma, slot.entry | flag), EINVAL);
         }
     }
     Ok(())

@@ -8,6 +8,7 @@ mod apic;
 mod calls;
 mod cpu;
 mod events;
+mod grants;
 mod info;
 mod memory;
 mod smp;
@@ -23,6 +24,11 @@ guest_rt::cases! {
     "calls/read-only-target" => calls::read_only_target,
     "calls/across-pages" => calls::across_pages,
     "calls/pv-only" => calls::pv_only,
+    "calls/which" => calls::which,
+    "calls/multicall" => calls::multicall,
+    "calls/vm-assist" => calls::vm_assist,
+    "calls/physdev" => calls::physdev,
+    "calls/mmuext" => calls::mmuext,
     "cpu/cpuid-hypervisor" => cpu::cpuid_hypervisor,
     "cpu/cpuid-features" => cpu::cpuid_features,
     "cpu/exceptions" => cpu::exceptions,
@@ -40,7 +46,16 @@ guest_rt::cases! {
     "memory/shared-info" => memory::shared_info,
     "memory/split" => memory::split,
     "memory/hole" => memory::hole,
-    "memory/refused" => memory::refused,
+    "memory/refused" => memory::out_of_reach,
+    "memory/moves" => memory::moves,
+    "memory/range" => memory::range,
+    "memory/batch" => memory::batch,
+    "grants/place" => grants::place_of_the_table,
+    "grants/map-own" => grants::map_own,
+    "grants/read-only" => grants::read_only,
+    "grants/refused" => grants::refused,
+    "grants/copy" => grants::copy,
+    "grants/status-frames" => grants::status_frames,
     "apic/identity" => apic::identity,
     "apic/registers" => apic::registers,
     "apic/self-ipi" => apic::self_ipi,

@@ -1,7 +1,7 @@
 //! Guest-physical memory: sizes of pages, the shared page, holes.
 
 use guest_rt::harness::Outcome;
-use guest_rt::{all_refused, hypercall, mem, ok, pvh, same};
+use guest_rt::{all_refused, hypercall, mem, ok, pvh, refused, same};
 use xen_abi::memory::physmap::*;
 use xen_abi::memory::reservation::*;
 use xen_abi::xen::DOMID_SELF;
@@ -30,7 +30,8 @@ pub fn shared_info() -> Outcome {
     Ok(())
 }
 
-fn add(space: u32, idx: u64, gpfn: u64) -> hypercall::HyperResult {
+/// Puts a page of `space` at guest frame `gpfn`.
+pub fn add(space: u32, idx: u64, gpfn: u64) -> hypercall::HyperResult {
     let mut wish = AddToPhysmap {
         domid: DOMID_SELF,
         space,
@@ -41,7 +42,8 @@ fn add(space: u32, idx: u64, gpfn: u64) -> hypercall::HyperResult {
     hypercall::memory(XENMEM_add_to_physmap, &mut wish)
 }
 
-fn remove(gpfn: u64) -> hypercall::HyperResult {
+/// Takes the page at `gpfn` out.
+pub fn remove(gpfn: u64) -> hypercall::HyperResult {
     let mut wish = RemoveFromPhysmap {
         domid: DOMID_SELF,
         gpfn,
@@ -64,6 +66,18 @@ pub fn split() -> Outcome {
     ok!(remove((at >> 12) + 3));
     same!(mem::read_uncaught(at + 2 * 4096), 3);
     Ok(())
+}
+
+/// Gives the frame at `gfn` back, which leaves a hole.
+pub fn give_back(gfn: u64) -> hypercall::HyperResult {
+    let list = [gfn];
+    let mut wish = MemoryReservation {
+        extent_start: list.as_ptr() as u64,
+        nr_extents: 1,
+        domid: DOMID_SELF,
+        ..Default::default()
+    };
+    hypercall::memory(XENMEM_decrease_reservation, &mut wish)
 }
 
 /// A frame given back leaves a hole.
@@ -93,11 +107,91 @@ pub fn hole() -> Outcome {
     Ok(())
 }
 
-pub fn refused() -> Outcome {
+pub fn out_of_reach() -> Outcome {
     all_refused! {
         add(99, 0, SPARE >> 12) => EINVAL;
         add(XENMAPSPACE_shared_info, 1, SPARE >> 12) => EINVAL;
         remove(1 << 40) => ENOENT;
     }
+    Ok(())
+}
+
+/// Frames for what follows.
+const MOVES: u64 = 0xb00_0000 >> 12;
+
+fn word(gfn: u64) -> u64 {
+    mem::read_uncaught(gfn << 12)
+}
+
+/// A frame of RAM is put elsewhere and is no longer where it was.
+pub fn moves() -> Outcome {
+    mem::write_uncaught(MOVES << 12, 11);
+    mem::write_uncaught((MOVES + 1) << 12, 22);
+    ok!(add(XENMAPSPACE_gmfn, MOVES, MOVES + 1));
+    same!((word(MOVES), word(MOVES + 1)), (u64::MAX, 11));
+    refused!(add(XENMAPSPACE_gmfn, MOVES, MOVES + 2), EACCES);
+    ok!(add(XENMAPSPACE_gmfn, MOVES + 1, MOVES));
+    same!((word(MOVES), word(MOVES + 1)), (11, u64::MAX));
+    all_refused! {
+        add(XENMAPSPACE_gmfn, 1 << 30, MOVES) => EACCES;
+        add(XENMAPSPACE_dev_mmio, 0, MOVES) => EINVAL;
+        add(XENMAPSPACE_gmfn_foreign, MOVES, MOVES) => ENOSYS;
+    }
+    ok!(remove(MOVES));
+    refused!(remove(MOVES), ENOENT);
+    Ok(())
+}
+
+pub fn range() -> Outcome {
+    for n in 0..4 {
+        mem::write_uncaught((MOVES + 8 + n) << 12, 100 + n);
+    }
+    let mut wish = AddToPhysmap {
+        domid: DOMID_SELF,
+        space: XENMAPSPACE_gmfn_range,
+        idx: MOVES + 8,
+        gpfn: MOVES + 16,
+        size: 4,
+    };
+    same!(ok!(hypercall::memory(XENMEM_add_to_physmap, &mut wish)), 0);
+    for n in 0..4 {
+        same!(
+            (word(MOVES + 8 + n), word(MOVES + 16 + n)),
+            (u64::MAX, 100 + n)
+        );
+    }
+    Ok(())
+}
+
+pub fn batch() -> Outcome {
+    let at = MOVES + 32;
+    mem::write_uncaught(at << 12, 5);
+    let (idxs, gfns, mut errs) = ([at, 1 << 30], [at + 1, at + 2], [1i32; 2]);
+    let mut wish = AddToPhysmapBatch {
+        domid: DOMID_SELF,
+        space: XENMAPSPACE_gmfn as u16,
+        size: 2,
+        idxs: idxs.as_ptr() as u64,
+        gpfns: gfns.as_ptr() as u64,
+        errs: errs.as_mut_ptr() as u64,
+        ..Default::default()
+    };
+    same!(
+        ok!(hypercall::memory(XENMEM_add_to_physmap_batch, &mut wish)),
+        0
+    );
+    same!(errs, [0, xen_abi::Errno::EACCES.neg() as i32]);
+    same!((word(at), word(at + 1)), (u64::MAX, 5));
+    wish.space = XENMAPSPACE_gmfn_range as u16;
+    refused!(
+        hypercall::memory(XENMEM_add_to_physmap_batch, &mut wish),
+        EOPNOTSUPP
+    );
+    wish.space = XENMAPSPACE_gmfn_foreign as u16;
+    wish.u = 77;
+    refused!(
+        hypercall::memory(XENMEM_add_to_physmap_batch, &mut wish),
+        ESRCH
+    );
     Ok(())
 }

@@ -272,3 +272,44 @@ fn the_pool_is_what_was_set() {
     assert_eq!(call(get, 4, 0), errno(Errno::EOPNOTSUPP));
     assert_eq!(call(set, 4, 1 << 20), errno(Errno::EOPNOTSUPP));
 }
+
+#[test]
+fn operations_on_virtual_machines_answer_the_control_domain() {
+    let world = World::new(1);
+    let control = world.domain(0, true, 1);
+    create(&world, &control, 2);
+    assert_eq!(populate(&world, &control, 2, 0x10, 0), Ok(1));
+    let mem_type = |domid, pfn| {
+        let mut arg = HvmGetMemType {
+            domid,
+            pfn,
+            ..Default::default()
+        };
+        world
+            .on(&control, 0, 0, |cx| {
+                call(cx, &mut arg, |cx, at| {
+                    hvm::op::call(cx, [HVMOP_get_mem_type.into(), at])
+                })
+            })
+            .map(|_| arg.mem_type)
+    };
+    assert_eq!(mem_type(2, 0x10), Ok(HVMMEM_ram_rw));
+    assert_eq!(mem_type(2, 0x11), Ok(HVMMEM_mmio_dm));
+    assert_eq!(mem_type(2, u64::MAX), Ok(HVMMEM_mmio_dm));
+    assert_eq!(mem_type(0, 0x10), errno(Errno::EINVAL));
+    assert_eq!(mem_type(9, 0x10), errno(Errno::ESRCH));
+    world.on(&control, 0, 0, |cx| {
+        for (op, arg, want) in [
+            (HVMOP_flush_tlbs, 0, Errno::EINVAL),
+            (HVMOP_set_evtchn_upcall_vector, 8, Errno::EINVAL),
+            (HVMOP_guest_request_vm_event, 1, Errno::EINVAL),
+            (HVMOP_altp2m, 0, Errno::EOPNOTSUPP),
+            (HVMOP_xentrace, 8, Errno::EFAULT),
+            (HVMOP_pagetable_dying, 8, Errno::EFAULT),
+            (99, 0, Errno::ENOSYS),
+        ] {
+            let answer = hvm::op::call(cx, [op.into(), arg]);
+            assert_eq!(answer, errno(want), "{op}");
+        }
+    });
+}

@@ -4,6 +4,7 @@ extern crate std;
 
 mod context;
 mod extended;
+mod log_dirty;
 mod permission;
 
 use super::{TABLE, call};

@@ -3,7 +3,7 @@
 use super::{fails, op, worlds};
 use crate::cx::Cx;
 use crate::fail::Fail;
-use crate::mem::pte::Pte;
+use crate::mem::pte::{P, PAT_PSE, PCD, PWT, Pte, US};
 use crate::testing;
 use xen_abi::Errno;
 use xen_abi::domctl::*;
@@ -116,6 +116,17 @@ fn a_guest_uses_what_it_was_given() {
             crate::irq::physdev_op(cx, [PHYSDEVOP_map_pirq.into(), at])
         })
     };
+    // How its own memory is cached is nothing for a guest without devices.
+    let own = world.page(dom1.dom.owner());
+    let caching = |expected| {
+        world.on(&dom1, 0, 0, |cx| {
+            for bit in [PWT, PCD, PAT_PSE] {
+                let pte = Pte(own.mfn().0 << 12 | P | US | bit);
+                assert_eq!(cx.tables().get_l1e(pte, 1), expected);
+            }
+        });
+    };
+    caching(Err(Fail::Errno(Errno::EINVAL)));
     world.on(&dom0, 0, 0, |cx| {
         for stranger in [77, 0x7ff1, 0x7ff4, u16::MAX] {
             assert_eq!(map(cx, stranger), fails(Errno::ESRCH));
@@ -139,6 +150,7 @@ fn a_guest_uses_what_it_was_given() {
         assert_eq!(entry(0xfe000), Ok(()));
         assert_eq!(entry(0xfe001), Err(Fail::Errno(Errno::EPERM)));
     });
+    caching(Ok(()));
     world.on(&dom0, 0, 0, |cx| assert_eq!(permit(cx, 5, 0), Ok(0)));
     assert!(!dom1.dom.irqs.line_allowed(5));
 }

@@ -211,3 +211,22 @@ fn dead_frames_are_found_under_other_locks() {
         assert!(crate::grant::frame(hv, cx.cpu, cx.dom, 1, false).is_err());
     });
 }
+
+#[test]
+fn many_dead_frames_are_given_back_in_steps() {
+    let (world, dom) = world();
+    let hv = world.hv;
+    dom.dom.pages.set_max(700);
+    world.on(&dom, 0, 0, |cx| {
+        for _ in 0..700 {
+            let mfn = alloc::alloc_domain_pages(hv, cx.cpu, cx.dom, 0, alloc::ANYWHERE).unwrap();
+            drop(hv.mem.get_page(mfn, 1).unwrap().end_allocation());
+        }
+        world.machine.set_patience(Some(0));
+        let mut arg = MemoryDomain { domid: DOMID_SELF };
+        let mut ask = || op(cx, XENMEM_current_reservation, &mut arg);
+        assert_eq!(ask(), Err(Fail::Restart));
+        assert_eq!(dom.dom.pages.total(), 700 - 512);
+        assert_eq!(ask(), Ok(0));
+    });
+}

@@ -183,3 +183,49 @@ fn the_end_frees_tables_and_frames() {
     // The root went too.
     assert_eq!(w.heap.free_frames(), before + 1);
 }
+
+#[test]
+fn a_reader_remembers_nothing_that_is_not_so_any_more() {
+    use crate::nested::Reader;
+    use alloc::sync::Arc;
+    use core::sync::atomic::Ordering::Relaxed;
+    let machine = SimMachine::new(4096, 1);
+    let mut heap = heap(machine);
+    let nested = Arc::new(Nested::new(page(&mut heap), 30));
+    let reader = Reader::new(nested.clone());
+    let block = heap.alloc(9).unwrap();
+    let first = block.first();
+    let heap = &mut heap;
+    let mut frames = || heap.alloc(0)?.into_page(true);
+    let pages = block.into_pages(true);
+    nested
+        .lock()
+        .set_run(Gfn(512), 2, first, pages, &mut frames)
+        .unwrap();
+    let at = |gfn: u64| gfn << 12 | 16;
+    nested.page(Gfn(700)).unwrap().0.words()[2].store(7, Relaxed);
+    for _ in 0..2 {
+        assert_eq!(reader.read_word(at(700)), Some(7));
+        assert_eq!(reader.read_word(at(701)), Some(0));
+        assert_eq!(reader.page(Gfn(1023)).unwrap().0.mfn().0, first.0 + 511);
+        assert_eq!(reader.read_word(at(1024)), None);
+        assert_eq!(reader.read_word(at(511)), None);
+        assert!(reader.page(Gfn(1 << 40)).is_none());
+    }
+    // Split, then something else in the middle, then nothing.
+    let other = frames().unwrap();
+    other.words()[2].store(9, Relaxed);
+    let leaf = |page: Page| Leaf::Grant {
+        page,
+        writable: false,
+    };
+    let old = nested.lock().set(Gfn(700), leaf(other), &mut frames);
+    drop(old.unwrap().page);
+    assert_eq!(reader.read_word(at(700)), Some(9));
+    assert!(!reader.page(Gfn(700)).unwrap().1 && reader.page(Gfn(701)).unwrap().1);
+    let old = nested.lock().set(Gfn(700), Leaf::None, &mut frames);
+    drop(old.unwrap().page);
+    assert!(reader.read_word(at(700)).is_none() && !reader.is_memory(Gfn(700)));
+    assert_eq!(reader.read_word(at(701)), Some(0));
+    assert!(reader.is_memory(Gfn(701)));
+}

@@ -5,7 +5,7 @@
 //! NMIs and the like do not use the TSS.
 
 use super::super::svm::{self, HvmState, run, vmcb, vmcb::exit};
-use super::super::{area, mem::TLB, mitigate};
+use super::super::{area, mem::TLB, mitigate, usercopy::Reach};
 use super::regs::{read_dr, write_dr};
 use super::{Cpu, SPURIOUS_VECTOR};
 use crate::hvm::{EventKind, HvmApi, HvmCpu, HvmExit};
@@ -47,12 +47,14 @@ impl HvmCpu for Cpu {
         // Another CPU may have run it since.
         state.vmcb.clean = 0;
         self.area_mut().regs = state.regs;
+        self.reach = Reach::NONE;
     }
 
     fn save_hvm(&mut self, state: &mut HvmState) {
         let Some(host) = svm::host(self.id).filter(|_| state.loaded) else {
             return;
         };
+        self.reach = Reach::PV;
         state.sync();
         // SAFETY: the host's own state, as `load_hvm` found it.
         unsafe { run::vmload(host) };
