@@ -1,7 +1,7 @@
 //! The calling hardware-virtualised vCPU as the instruction emulator sees it.
 
 use super::walk::Access;
-use super::{control, copy, cpuid, mmio, msr};
+use super::{control, copy, cpuid, io_rights, mmio, msr};
 use crate::cx::Cx;
 use crate::mem::p2m;
 use crate::platform::ports;
@@ -320,6 +320,9 @@ impl Privileged for Emulated<'_, '_> {
 
     fn port_in(&mut self, port: u16, size: Size) -> Result<u32> {
         let bytes = size.bytes() as u8;
+        if !io_rights::may(self.cx, port, bytes) {
+            return Err(Trap::GP);
+        }
         Ok(ports::read(
             self.cx.hv,
             self.cx.cpu,
@@ -331,6 +334,9 @@ impl Privileged for Emulated<'_, '_> {
 
     fn port_out(&mut self, port: u16, size: Size, value: u32) -> Result<()> {
         let bytes = size.bytes() as u8;
+        if !io_rights::may(self.cx, port, bytes) {
+            return Err(Trap::GP);
+        }
         ports::write(self.cx.hv, self.cx.cpu, self.cx.dom, port, bytes, value);
         Ok(())
     }
