@@ -81,6 +81,7 @@ fn side(cx: &mut Cx, ptr: &GnttabCopyPtr, by_grant: bool, readonly: bool) -> Res
     if !by_grant {
         // Only the caller's own pages can be named by number.
         if ptr.domid != DOMID_SELF {
+            cx.resolve_any(ptr.domid).map_err(|_| GNTST_bad_domain)?;
             return Err(GNTST_permission_denied);
         }
         let page = cx.dom.page(cx.hv.mem, Gfn(ptr.u)).ok_or(GNTST_bad_page)?;

@@ -88,7 +88,7 @@ pub fn copy() -> Outcome {
     );
     same!(
         copy(own, at(page.mfn(), 77, 0), 8, 0),
-        (Ok(0), GNTST_permission_denied)
+        (Ok(0), GNTST_bad_domain)
     );
     same!(
         copy(at(5, 77, 0), own, 8, GNTCOPY_source_gref),
