@@ -6,6 +6,7 @@ extern crate std;
 use super::layout::*;
 use super::op::{Op, Put};
 use super::reach::Reach;
+use super::resume::{back, to_user};
 use super::script::{Script, Setting, Who};
 use super::value::{SPECIAL, Val};
 use crate::domain::{Domain, Vcpu};
@@ -18,7 +19,7 @@ use core::sync::atomic::Ordering;
 use machine::Mfn;
 use machine::arch::sim::{GuestCpu, GuestOp, SimMachine};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use xen_abi::hypercall as nr;
+use xen_abi::{hypercall as nr, memory};
 use zerocopy::IntoBytes;
 
 /// A [`Play`] that the machine's program and the world have in common.
@@ -192,7 +193,8 @@ impl Play {
             .unwrap_or(0)
     }
 
-    fn value(&self, vcpu: u8, now: u64, val: Val) -> u64 {
+    fn value(&self, who: Who, now: u64, val: Val) -> u64 {
+        let vcpu = who.vcpu;
         match val {
             Val::Num(n) => n,
             Val::Mfn(slot, n) => self.mfn(slot, n),
@@ -203,13 +205,14 @@ impl Play {
             Val::Data(n, offset) => va(n) + u64::from(offset),
             Val::Arg(offset) => args(vcpu) + u64::from(offset),
             Val::Soon(ns) => now + u64::from(ns),
-            Val::Secret(n) => self.setting.secret.wrapping_mul(u64::from(n) + 1),
+            Val::Secret(n) if who.slot == 2 => self.setting.secret.wrapping_mul(u64::from(n) + 1),
+            Val::Secret(n) => n.into(),
         }
     }
 
     /// Puts a call's argument into memory; the operation that faults when that does.
     fn put(&self, g: &GuestCpu<'_>, who: Who, put: Put) -> Option<GuestOp> {
-        let (at, value) = (args(who.vcpu), |val| self.value(who.vcpu, g.now, val));
+        let (at, value) = (args(who.vcpu), |val| self.value(who, g.now, val));
         let (va, done) = match put {
             Put::Word(offset, size, val) => {
                 let va = at + u64::from(offset);
@@ -248,7 +251,7 @@ impl Play {
         }
         let mut args = [0; 6];
         for (slot, val) in args.iter_mut().zip(list) {
-            *slot = self.value(who.vcpu, g.now, *val);
+            *slot = self.value(who, g.now, *val);
         }
         self.tracks[who.index()].pending = Some((*nr, *op));
         self.reach.made(*nr, *op);
@@ -275,7 +278,7 @@ impl Play {
     /// Carries out a step.
     fn perform(&mut self, g: &mut GuestCpu<'_>, who: Who, op: &Op) -> GuestOp {
         let now = g.now;
-        let value = |play: &Play, val| play.value(who.vcpu, now, val);
+        let value = |play: &Play, val| play.value(who, now, val);
         match *op {
             Op::Call { .. } => self.call(g, who, op),
             Op::Read(va) => GuestOp::Read {
@@ -330,18 +333,52 @@ impl Play {
         };
         self.reach.answered(nr, op, g.regs.rax as i64);
         if let Some(trace) = &mut self.trace {
-            trace.push(alloc::format!(
-                "{}.{} = {:#x}",
-                who.slot,
-                who.vcpu,
-                g.regs.rax
-            ));
+            let line = alloc::format!("{}.{} = {:#x}", who.slot, who.vcpu, g.regs.rax);
+            std::eprintln!("{line}");
+            trace.push(line);
+        }
+        let value = g.regs.rax as i64;
+        let control = [nr::DOMCTL, nr::SYSCTL, nr::PLATFORM_OP].map(|nr| nr as u16);
+        assert!(
+            who.slot == 0 || value < 0 || !control.contains(&nr),
+            "domain {} made call {nr}.{op} for the control domain alone",
+            who.slot
+        );
+        let fills = [
+            memory::XENMEM_populate_physmap,
+            memory::XENMEM_increase_reservation,
+        ];
+        if nr == nr::MEMORY_OP as u16 && fills.contains(&op) && value > 0 {
+            self.check_clean(g, who, value as u64);
         }
         if who.slot == 1 {
             self.see(g.regs.rax);
             for i in 0..8 {
                 self.see(g.read(args(who.vcpu) + 8 * i, 8).unwrap_or(!0));
             }
+        }
+    }
+
+    /// Memory that a domain has just got, which no vCPU of it knows yet, is clear.
+    fn check_clean(&self, g: &GuestCpu<'_>, who: Who, count: u64) {
+        for i in 0..count.min(4) {
+            let Ok(mfn) = g.read(args(who.vcpu) + 2048 + 8 * i, 8) else {
+                return;
+            };
+            let page = self.hv.mem.get_page(Mfn(mfn), who.slot.into());
+            let known = self.frames[usize::from(who.slot)].contains(&mfn);
+            let Some(page) = page.filter(|_| !known) else {
+                continue;
+            };
+            let clear = page
+                .words()
+                .iter()
+                .all(|word| word.load(Ordering::Relaxed) == 0);
+            assert!(
+                clear,
+                "frame {mfn:#x} came to domain {} with old data",
+                who.slot
+            );
         }
     }
 
@@ -403,7 +440,7 @@ impl Play {
             let Op::Read(va) = op else {
                 return GuestOp::Work { ns: 1 };
             };
-            let va = self.value(who.vcpu, g.now, va);
+            let va = self.value(who, g.now, va);
             let value = machine::cpu::guest_va_ok(va, 8).then(|| g.read(va, 8));
             self.see(value.and_then(Result::ok).unwrap_or(!0));
         }
@@ -420,56 +457,6 @@ impl Play {
         if self.done >= self.until {
             self.stop = true;
         }
-    }
-}
-
-/// Returns by `iret` from where a frame on the stack says the kernel or its users were. With
-/// `to`, to the kernel's next step instead, on a fresh stack.
-fn back(g: &mut GuestCpu<'_>, vcpu: &Arc<Vcpu>, to: Option<u64>) -> GuestOp {
-    let mut frame = [0u64; 7];
-    let read = g.read_bytes(g.regs.rsp, frame.as_mut_bytes());
-    let [rcx, r11, mut rip, cs, flags, mut rsp, mut ss] = frame;
-    let mut cs = cs & 0xffff;
-    let mut flags = flags | 0x200;
-    if let Some(top) = to {
-        (rip, cs, flags, rsp, ss) = (PROGRAM, 0xe030, 0x202, top, 0xe02b);
-    } else if let Some(info) = vcpu.info() {
-        // The kernel takes note of all events.
-        for at in [0, 8] {
-            if let Some(byte) = info.byte(at) {
-                byte.store(0, Ordering::Relaxed);
-            }
-        }
-        if let Some(dom) = vcpu.domain.upgrade() {
-            dom.shared_info.words()[256].store(0, Ordering::Relaxed);
-        }
-    }
-    let at = to.map_or(g.regs.rsp.wrapping_sub(16), |top| top - 128);
-    let new = [g.regs.rax, r11, rcx, 0, rip, cs, flags, rsp, ss];
-    if read.is_err() && to.is_none() || g.write_bytes(at, new.as_bytes()).is_err() {
-        (g.regs.rip, g.regs.rsp) = (PROGRAM, stack(vcpu.id as u8));
-        return GuestOp::Work { ns: 10 };
-    }
-    g.regs.rsp = at;
-    let r = &g.regs;
-    GuestOp::Hypercall {
-        nr: nr::IRET.into(),
-        args: [r.rdi, r.rsi, r.rdx, r.r10, r.r8, r.r9],
-    }
-}
-
-/// Goes to user mode.
-fn to_user(g: &mut GuestCpu<'_>, who: Who) -> GuestOp {
-    let top = stack(who.vcpu);
-    let at = top - 128;
-    let frame = [0u64, 0, 0, 0, USER, 0xe033, 0x202, top - 1024, 0xe02b];
-    if g.write_bytes(at, frame.as_bytes()).is_err() {
-        return GuestOp::Work { ns: 10 };
-    }
-    g.regs.rsp = at;
-    GuestOp::Hypercall {
-        nr: nr::IRET.into(),
-        args: [0; 6],
     }
 }
 
