@@ -119,6 +119,11 @@ pub trait Cpu {
     /// The page fault.
     fn fetch(&mut self, address: u64, code: &mut [u8]) -> Result<()>;
 
+    /// Where the last instruction that was decoded is kept, if it is.
+    fn last(&mut self) -> Option<&mut crate::Decoded> {
+        None
+    }
+
     /// Reads memory; the value may lie across two pages.
     ///
     /// # Errors

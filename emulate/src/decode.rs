@@ -8,6 +8,39 @@ use iced_x86::{Decoder, DecoderError, DecoderOptions, Instruction};
 const LONGEST: usize = 15;
 const PAGE: u64 = 4096;
 
+/// An instruction that was decoded before: the same bytes at the same place mean the same, so a
+/// virtual CPU that keeps one ([`Cpu::last`]) saves the work when it comes there again.
+#[derive(Clone, Copy, Debug)]
+pub struct Decoded {
+    bits: Bits,
+    rip: u64,
+    code: [u8; LONGEST],
+    instruction: Instruction,
+}
+
+impl Default for Decoded {
+    fn default() -> Self {
+        Decoded {
+            bits: Bits::B64,
+            rip: 0,
+            code: [0; LONGEST],
+            instruction: Instruction::default(),
+        }
+    }
+}
+
+impl Decoded {
+    /// Whether `code` at `rip` begins with this very instruction. The empty one is none.
+    fn is(&self, bits: Bits, code: &[u8], rip: u64) -> bool {
+        let len = self.instruction.len();
+        len != 0
+            && self.rip == rip
+            && self.bits == bits
+            && code.len() >= len
+            && code.get(..len) == self.code.get(..len)
+    }
+}
+
 /// Decodes the instruction at the instruction pointer; `None` if it is not a valid one.
 pub(crate) fn decode(cpu: &mut impl Cpu) -> Result<Option<Instruction>> {
     let rip = cpu.rip();
@@ -25,6 +58,11 @@ pub(crate) fn decode_at(cpu: &mut impl Cpu, rip: u64) -> Result<Option<Instructi
         .min(whole.len());
     let (first, second) = whole.split_at_mut(in_page);
     cpu.fetch(start, first)?;
+    if let Some(last) = cpu.last()
+        && last.is(bits, first, rip)
+    {
+        return Ok(Some(last.instruction));
+    }
     let (mut instruction, mut error) = run(bits, first, rip);
     if error == DecoderError::NoMoreBytes && !second.is_empty() {
         let next = match bits {
@@ -33,6 +71,15 @@ pub(crate) fn decode_at(cpu: &mut impl Cpu, rip: u64) -> Result<Option<Instructi
         };
         cpu.fetch(next, second)?;
         (instruction, error) = run(bits, whole, rip);
+    } else if !instruction.is_invalid()
+        && let Some(last) = cpu.last()
+    {
+        *last = Decoded {
+            bits,
+            rip,
+            code,
+            instruction,
+        };
     }
     if error == DecoderError::NoMoreBytes && room < LONGEST {
         // It runs over the end of the code segment.

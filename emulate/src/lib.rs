@@ -29,7 +29,7 @@ mod string;
 mod trap;
 
 pub use cpu::{Bits, Cpu, Privileged, Segment, SegmentName, Size};
-pub use decode::prime;
+pub use decode::{Decoded, prime};
 pub use load::load;
 pub use privileged::{forced, privileged};
 pub use register::Gpr;

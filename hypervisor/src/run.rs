@@ -6,6 +6,7 @@ use crate::log;
 use crate::pv;
 use alloc::sync::Arc;
 use machine::cpu::Interrupt;
+use machine::hvm::HvmCpu;
 use machine::{Cpu, CpuApi, Exit};
 
 use crate::domain::Vcpu;
@@ -18,6 +19,8 @@ pub fn cpu_main(mut cpu: Cpu, hv: &Hypervisor) -> ! {
     if hv.cpuinfo {
         crate::platform::show_cpu(hv, &cpu);
     }
+    // What it takes to run virtual machines is made ready while there is memory.
+    let _ = cpu.has_hvm();
     loop {
         step(&mut cpu, hv);
     }

@@ -9,6 +9,11 @@ use core::sync::atomic::{AtomicU64, Ordering};
 /// Number of the next state, so that no two ever have the same.
 static NEXT_NUMBER: AtomicU64 = AtomicU64::new(1);
 
+/// A number that no other vCPU's state has, of whatever kind.
+pub(crate) fn next_number() -> u64 {
+    NEXT_NUMBER.fetch_add(1, Ordering::Relaxed)
+}
+
 /// Pages of a GDT that a guest may set.
 pub const GDT_PAGES: usize = 14;
 
@@ -51,7 +56,7 @@ impl PvState {
     /// The state of a vCPU that never ran. `None` when memory runs out.
     pub fn new() -> Option<PvState> {
         Some(PvState {
-            number: NEXT_NUMBER.fetch_add(1, Ordering::Relaxed),
+            number: next_number(),
             control: false,
             regs: GuestRegs::default(),
             selectors: [0; 4],

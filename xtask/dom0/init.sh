@@ -132,10 +132,10 @@ bench_xl() {
 	gone pv
 	before=$(free_memory)
 	for n in 1 2 3 4; do
-		config "small-$n" - "memory = 64"
+		config "small-$n" - "memory = 96"
 		xl create -q -p "/etc/xen/small-$n.cfg" || fail "xl create -p"
 	done
-	echo "XLBENCH domain_overhead_KiB $(((before - $(free_memory) - 4 * 64) * 256))"
+	echo "XLBENCH domain_overhead_KiB $(((before - $(free_memory) - 4 * 96) * 256))"
 	echo "XLBENCH-END"
 }
 

@@ -13,6 +13,7 @@ mod guest;
 mod host;
 mod hosted;
 mod iso;
+mod mutants;
 mod older;
 mod overlay;
 mod paths;
@@ -67,6 +68,8 @@ enum Cmd {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Make deliberate bugs in a copy of the sources and let the simulation find each
+    Mutants(mutants::Args),
     /// Measure operations in instructions, beside the real Xen and no hypervisor
     Bench(bench::Args),
     /// Compare what Linux says as dom0 on Xenios and on the real Xen
@@ -114,6 +117,7 @@ fn act(command: Cmd) -> Result<()> {
         Cmd::Run(args) => run::run(&args),
         Cmd::Test(args) => test::test(&args),
         Cmd::Soak(args) => soak::soak(&args),
+        Cmd::Mutants(args) => mutants::mutants(&args),
         Cmd::Sim { args } => sim::run(&args),
         Cmd::Bench(args) => bench::bench(&args),
         Cmd::Compare => compare::compare(),

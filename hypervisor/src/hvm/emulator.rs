@@ -1,13 +1,13 @@
 //! The calling hardware-virtualised vCPU as the instruction emulator sees it.
 
 use super::walk::Access;
-use super::{control, copy, cpuid, mmio, msr};
+use super::{control, copy, cpuid, io_rights, mmio, msr};
 use crate::cx::Cx;
 use crate::mem::p2m;
 use crate::platform::ports;
 use machine::hvm::{HvmApi, Reg, Seg};
 use machine::{CpuApi, Gfn, PAGE_SIZE};
-use x86_emulate::{Bits, Cpu, Gpr, Privileged, Result, Segment, SegmentName, Size, Trap};
+use x86_emulate::{Bits, Cpu, Decoded, Gpr, Privileged, Result, Segment, SegmentName, Size, Trap};
 
 /// The vCPU.
 pub struct Emulated<'a, 'b> {
@@ -174,6 +174,10 @@ impl Cpu for Emulated<'_, '_> {
         copy::fetch(self.cx, address, code)
     }
 
+    fn last(&mut self) -> Option<&mut Decoded> {
+        Some(&mut self.cx.st.hvm.as_mut()?.decoded)
+    }
+
     fn read(&mut self, address: u64, size: Size) -> Result<u64> {
         if let Some(gpa) = self.device(address, size, false)? {
             return Ok(mmio::read(self.cx, gpa, size.bytes()));
@@ -316,6 +320,9 @@ impl Privileged for Emulated<'_, '_> {
 
     fn port_in(&mut self, port: u16, size: Size) -> Result<u32> {
         let bytes = size.bytes() as u8;
+        if !io_rights::may(self.cx, port, bytes) {
+            return Err(Trap::GP);
+        }
         Ok(ports::read(
             self.cx.hv,
             self.cx.cpu,
@@ -327,6 +334,9 @@ impl Privileged for Emulated<'_, '_> {
 
     fn port_out(&mut self, port: u16, size: Size, value: u32) -> Result<()> {
         let bytes = size.bytes() as u8;
+        if !io_rights::may(self.cx, port, bytes) {
+            return Err(Trap::GP);
+        }
         ports::write(self.cx.hv, self.cx.cpu, self.cx.dom, port, bytes, value);
         Ok(())
     }

@@ -26,6 +26,7 @@ fn others(cx: &mut Cx, exit: HvmExit) {
     match exit {
         HvmExit::Cpuid => cpuid(cx),
         HvmExit::Msr { write } => msr(cx, write),
+        HvmExit::Nested { gpa, .. } if is_undeliverable(cx, gpa) => crash::triple_fault(cx),
         HvmExit::Nested {
             gpa,
             write,
@@ -194,6 +195,15 @@ fn nested(cx: &mut Cx, gpa: u64, write: bool, exec: bool, walk: bool) {
         result => result,
     };
     finish(cx, result);
+}
+
+/// Whether an event was on its way to the guest through memory that there is not: a table or a
+/// stack that leads nowhere. What the instruction at RIP is has nothing to do with it, and the
+/// next event would fare no better.
+fn is_undeliverable(cx: &Cx, gpa: u64) -> bool {
+    cx.st.hvm.as_ref().is_some_and(|hvm| {
+        hvm.state.event().is_some() && hvm.state.nested().lookup(Gfn(gpa >> 12)).is_none()
+    })
 }
 
 /// HLT: waits for an interrupt.

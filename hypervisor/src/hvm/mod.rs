@@ -14,6 +14,7 @@ mod emulator;
 mod exits;
 mod hypercall;
 mod inject;
+mod io_rights;
 mod mmio;
 mod msr;
 mod mtrr;

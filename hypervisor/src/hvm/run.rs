@@ -40,6 +40,7 @@ pub fn run(
         if !hv.sched.stay(hv, cx.cpu, cx.dom, cx.vcpu) {
             break;
         }
+        hv.reap_some();
         cx.live = true;
     }
     crate::time::leave(&mut cx);

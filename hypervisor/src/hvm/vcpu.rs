@@ -8,6 +8,7 @@ use alloc::sync::Arc;
 use core::cell::Cell;
 use machine::hvm::{HvmApi, HvmState, Reg, Seg, Segment};
 use machine::nested::{Nested, Reader};
+use x86_emulate::Decoded;
 
 /// Guest-physical page of a linear page of code, under one root table.
 #[derive(Clone, Copy)]
@@ -33,6 +34,8 @@ pub struct HvmVcpu {
     pub memory: Reader,
     /// Where the code that was looked at last is.
     pub code: Cell<CodePage>,
+    /// The instruction that was emulated last.
+    pub decoded: Decoded,
     /// Its local APIC.
     pub lapic: Vlapic,
     /// Its memory types.
@@ -52,6 +55,7 @@ impl HvmVcpu {
             state,
             memory: Reader::new(nested),
             code: Cell::new(CodePage::NONE),
+            decoded: Decoded::default(),
             lapic: Vlapic::new(super::mmio::apic_id(id), id == 0),
             mtrr: Mtrr::default(),
             look: false,
@@ -140,7 +144,7 @@ impl HvmVcpu {
     #[inline]
     pub fn runs(&self, rip: u64, rflags: u64, code: [u8; 2]) -> bool {
         let offset = rip & 0xfff;
-        if offset & 7 == 7 {
+        if offset == 0xfff {
             return false;
         }
         let (va, cr3) = (rip - offset, self.state.get(Reg::Cr3));
@@ -157,9 +161,12 @@ impl HvmVcpu {
             page = CodePage { va, cr3, gpa };
             self.code.set(page);
         }
-        self.memory
-            .read_word(page.gpa | offset)
-            .is_some_and(|word| (word >> (8 * (offset & 7))) as u16 == u16::from_le_bytes(code))
+        let byte = |offset: u64| {
+            let word = self.memory.read_word(page.gpa | offset)?;
+            Some((word >> (8 * (offset & 7))) as u8)
+        };
+        let [first, second] = code;
+        byte(offset) == Some(first) && byte(offset + 1) == Some(second)
     }
 
     /// Whether the guest runs 64-bit code.

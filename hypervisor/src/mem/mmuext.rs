@@ -157,10 +157,6 @@ fn finish_pin(cx: &mut Cx, page: Page) -> Result<(), Fail> {
 /// The control domain pins a table of another domain (when it restores a saved one).
 fn pin_foreign(cx: &mut Cx, page: Page, owner: u32, level: u8) -> Result<(), Fail> {
     let dom = cx.hv.domain(owner as u16).ok_or(Errno::ESRCH)?;
-    // Its physical map lets it write all of its memory: none of it can be a page table.
-    if dom.hvm.get().is_some() {
-        return Err(Errno::EINVAL.into());
-    }
     let mut tables = super::tables::Tables {
         hv: cx.hv,
         cpu: cx.cpu,

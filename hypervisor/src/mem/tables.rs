@@ -232,9 +232,11 @@ impl Tables<'_> {
     }
 
     /// Takes a type reference to `page` as a table of `level`, checking it if need be.
-    /// Errors: `EINVAL` when it is something else or not a valid table.
+    /// Errors: `EINVAL` when it is something else or not a valid table, and for a domain with a
+    /// physical map, by which it may write all of its memory.
     pub fn get_table(&mut self, page: &Page, level: u8) -> TableResult<()> {
-        let Some(want) = PageType::table(level) else {
+        let want = PageType::table(level).filter(|_| self.dom.hvm.get().is_none());
+        let Some(want) = want else {
             return Err(Errno::EINVAL.into());
         };
         match page.get_type(want) {

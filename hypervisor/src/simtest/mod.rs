@@ -16,6 +16,7 @@ mod op;
 mod plans;
 mod play;
 pub mod reach;
+mod resume;
 pub mod script;
 pub mod session;
 mod shrink;
@@ -31,6 +32,8 @@ mod bed;
 mod guest;
 #[cfg(test)]
 mod linear;
+#[cfg(test)]
+mod regressions;
 #[cfg(test)]
 mod roots;
 #[cfg(test)]

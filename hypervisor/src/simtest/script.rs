@@ -52,7 +52,7 @@ impl Setting {
         Setting {
             seed,
             cpus: chance.of(&[1, 2, 2, 2, 3, 4]),
-            round: chance.of(&[16, 64, 256, 256, 1024, 1024]),
+            round: chance.of(&[32, 256, 1024, 1024, 4096]),
             patience: chance.of(&[0, 0, 0, 2, 5]),
             secret: 0,
         }

@@ -96,7 +96,7 @@ pub fn twins(script: &Script) -> Result<u64, String> {
         let outcome = run(&script, false);
         (outcome.failure, outcome.seen, outcome.steps)
     };
-    let (one, other) = (seen(0x1111_1111_1111_1110), seen(0x7777_7777_7777_7770));
+    let (one, other) = (seen(0x1111_1111_1111_1110), seen(0x2222_2222_2222_2220));
     match (one, other) {
         ((Some(why), ..), _) | (_, (Some(why), ..)) => Err(why),
         ((None, a, _), (None, b, _)) if a != b => {

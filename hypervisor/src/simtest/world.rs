@@ -18,7 +18,8 @@ use crate::testing;
 use crate::xsm::Policy;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::sync::atomic::Ordering;
+
+use core::sync::atomic::{AtomicU64, Ordering};
 use machine::arch::sim::SimMachine;
 use machine::{Cpu, Mfn};
 use std::sync::Mutex;
@@ -27,6 +28,8 @@ use std::sync::Mutex;
 const RAM: usize = 1024;
 /// Rounds of a run at most.
 const ROUNDS: u32 = 4000;
+/// Steps between two looks at everything: one takes longer than a short round itself.
+const FULL_LOOK: u64 = 500;
 /// A CPU's turns without a step of any guest, after which a round ends.
 const QUIET: u32 = 40;
 
@@ -40,6 +43,8 @@ pub struct World {
     pub play: Shared,
     /// Frames that the heap had when nothing was made yet.
     pub free_at_first: u64,
+    /// Steps done when everything was looked at last.
+    looked: AtomicU64,
 }
 
 impl World {
@@ -57,6 +62,7 @@ impl World {
             hv,
             play,
             free_at_first,
+            looked: AtomicU64::new(0),
         };
         for slot in 0..SLOTS {
             world.domain(slot);
@@ -121,6 +127,7 @@ impl World {
                 break;
             }
         }
+        judge::check(self, true);
         self.take_down();
     }
 
@@ -131,7 +138,11 @@ impl World {
         self.machine.run(seed, |mut cpu| self.cpu_main(&mut cpu));
         let late = self.muster();
         let after = super::play::lock(&self.play).done;
-        judge::check(self, round_is_full(seed));
+        let all = after - self.looked.load(Ordering::Relaxed) >= FULL_LOOK;
+        if all {
+            self.looked.store(after, Ordering::Relaxed);
+        }
+        judge::check(self, all);
         assert!(
             late.is_empty(),
             "vCPUs that can run were found by no CPU: {late:?}"
@@ -221,6 +232,21 @@ impl World {
             self.give_up(&mut cpu);
         }
         let domains = self.domains();
+        let parked: Vec<*const Vcpu> = super::play::lock(&self.play)
+            .parked
+            .iter()
+            .map(Arc::as_ptr)
+            .collect();
+        for vcpu in domains.iter().flat_map(|dom| dom.all_vcpus()) {
+            let ours = parked.iter().filter(|at| **at == Arc::as_ptr(vcpu)).count();
+            let paused = vcpu.sched.pause_count.load(Ordering::SeqCst) as usize;
+            assert!(
+                paused == ours,
+                "d{}v{} is paused {paused} times, {ours} of them for the round's end",
+                vcpu.domid,
+                vcpu.id
+            );
+        }
         let all = domains
             .iter()
             .filter(|dom| !dom.dying.load(Ordering::SeqCst))
@@ -280,11 +306,6 @@ impl World {
             .map(|(mfn, info)| (mfn, info.owner(), info.count()))
             .collect()
     }
-}
-
-/// Not each round has everything looked at: that takes longer than a short round itself.
-fn round_is_full(seed: u64) -> bool {
-    (seed >> 32).is_multiple_of(4)
 }
 
 impl Drop for World {

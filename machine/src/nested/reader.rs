@@ -11,8 +11,9 @@ use alloc::sync::Arc;
 use core::cell::Cell;
 use core::sync::atomic::{AtomicU64, Ordering};
 
-/// How many are remembered, by bits of the guest frame from 2 MiB on.
-const HINTS: usize = 4;
+/// How many are remembered, by the guest frame's lowest bits: a leaf of many frames may be there
+/// several times.
+const HINTS: usize = 16;
 
 /// A leaf of memory.
 #[derive(Clone, Copy)]
@@ -55,7 +56,7 @@ impl Reader {
     /// The leaf of counted memory that maps `gfn`: its slot, what it is, and the frame.
     #[inline]
     fn leaf(&self, gfn: u64) -> Option<(&AtomicU64, Entry, Mfn)> {
-        let cell = self.hints.get((gfn >> 9) as usize % HINTS)?;
+        let cell = self.hints.get(gfn as usize % HINTS)?;
         let hint = cell.get();
         let within = gfn.wrapping_sub(hint.first);
         if within < hint.frames {

@@ -109,7 +109,7 @@ fn failed(args: &Args, script: &Script, failure: &str) -> ExitCode {
         "`cargo xtask sim --seed {seed} --steps {}` runs it alone",
         args.steps
     );
-    if args.shrink > 0 {
+    if args.shrink > 0 && !failure.contains("secret") {
         let small = shrink(script, failure, args.shrink, |steps| {
             eprint!("\r{steps} steps   ");
         });

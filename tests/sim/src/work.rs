@@ -30,8 +30,6 @@ pub struct Found {
 
 /// One script in so many is run as twins instead.
 const TWINS: u64 = 16;
-/// Not yet.
-const TWINS_READY: bool = false;
 
 /// Runs seeds from `first` on.
 pub fn run(
@@ -87,7 +85,7 @@ pub fn run(
 fn one(seed: u64, steps: usize) -> Found {
     quiet::about(seed);
     let mut found = Found::default();
-    if TWINS_READY && seed % TWINS == TWINS - 1 {
+    if seed % TWINS == TWINS - 1 {
         let script = simtest::twin_script(seed, steps);
         match session::twins(&script) {
             Ok(steps) => found.steps = steps,

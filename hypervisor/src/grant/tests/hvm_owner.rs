@@ -292,3 +292,25 @@ fn a_map_with_many_holes_is_bounded_and_a_dying_one_takes_nothing_in() {
     assert_eq!(page.info().count(), 2, "its allocation, and this");
     assert!(b.page(world.hv.mem, Gfn(GFN)).is_none());
 }
+
+#[test]
+fn no_frame_of_such_a_domain_becomes_a_page_table() {
+    use xen_abi::mmu::*;
+    let world = World::new(1);
+    let (a, b) = (world.domain(0, true, 1), world.hvm_guest(1, false, 1));
+    let frame = own(&b, &world, 3);
+    world.on(&a, 0, 0, |cx| {
+        for cmd in [MMUEXT_PIN_L1_TABLE, MMUEXT_PIN_L4_TABLE] {
+            let mut arg = MmuextOp {
+                cmd,
+                arg1: frame.mfn().0,
+                ..Default::default()
+            };
+            let result = testing::call(cx, &mut arg, |cx, at| {
+                crate::mem::mmuext::call(cx, [at, 1, 0, 1])
+            });
+            assert_eq!(result, fails(Errno::EINVAL));
+        }
+    });
+    assert_eq!(frame.info().page_type().1, 0);
+}

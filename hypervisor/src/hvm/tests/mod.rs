@@ -4,6 +4,7 @@ mod calls;
 mod clock;
 mod events;
 mod memory;
+mod rights;
 
 use super::vlapic::reg;
 use super::walk::Access;

@@ -101,8 +101,8 @@ operations! {
 /// The hypercall.
 pub fn call(cx: &mut Cx, [cmd, arg]: [u64; 2]) -> HyperResult {
     let op = cmd & ((1 << EXTENT_SHIFT) - 1);
-    // Machine frames, and the table of them, are nothing to who has a physical map.
-    if matches!(op, 5 | 11 | 12 | 25) && cx.dom.hvm.get().is_some() {
+    // Machine frames, and the place of the table of them, are nothing to who has a physical map.
+    if matches!(op, 11 | 12 | 25) && cx.dom.hvm.get().is_some() {
         return Err(Errno::ENOSYS.into());
     }
     dispatch(

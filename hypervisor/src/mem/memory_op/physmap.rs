@@ -202,9 +202,9 @@ fn replaceable(found: Option<Found>) -> Result<(), Errno> {
     }
 }
 
-/// `XENMEM_add_to_physmap_batch`: each item has an error of its own. Errors: `EFAULT`;
-/// `EOPNOTSUPP` for ranges; those of [`target`] and [`foreign_of`]; `EDOM` and `EILSEQ` for one
-/// never begun.
+/// `XENMEM_add_to_physmap_batch`: each item has an error of its own, of [`foreign_of`] or
+/// [`add_one`]. Errors: `EFAULT`; `EOPNOTSUPP` for ranges; those of [`target`]; `EDOM` and
+/// `EILSEQ` for one never begun.
 pub fn add_batch(cx: &mut Cx, call: Call) -> HyperResult {
     let wish: AddToPhysmapBatch = cx.copy_in(GuestPtr::new(call.arg))?;
     if u32::from(wish.space) == XENMAPSPACE_gmfn_range {
@@ -216,11 +216,11 @@ pub fn add_batch(cx: &mut Cx, call: Call) -> HyperResult {
         return Err(Errno::EILSEQ.into());
     }
     let foreign = match wish.space.into() {
-        XENMAPSPACE_gmfn_foreign => Some(foreign_of(cx, &dom, &wish)?),
+        XENMAPSPACE_gmfn_foreign => Some(foreign_of(cx, &dom, &wish)),
         _ => None,
     };
     let mut pending = Pending::default();
-    let result = add_each(cx, call, &dom, &wish, foreign.as_deref(), &mut pending);
+    let result = add_each(cx, call, &dom, &wish, foreign, &mut pending);
     pending.settle(cx.cpu);
     result
 }
@@ -230,7 +230,7 @@ fn add_each(
     call: Call,
     dom: &Arc<Domain>,
     wish: &AddToPhysmapBatch,
-    foreign: Option<&Domain>,
+    foreign: Option<Result<Arc<Domain>, Errno>>,
     pending: &mut Pending,
 ) -> HyperResult {
     let (idxs, gfns) = (GuestPtr::<u64>::new(wish.idxs), GuestPtr::new(wish.gpfns));
@@ -240,9 +240,12 @@ fn add_each(
             space: wish.space.into(),
             idx: cx.copy_in(idxs.add(i))?,
             gfn: cx.copy_in(gfns.add(i))?,
-            foreign,
+            foreign: foreign.as_ref().and_then(|dom| dom.as_deref().ok()),
         };
-        let result = add_one(cx, dom, item, pending);
+        let result = match foreign {
+            Some(Err(errno)) => Err(errno),
+            _ => add_one(cx, dom, item, pending),
+        };
         let error = result.err().map_or(0, |errno| errno.neg() as i32);
         cx.copy_out(GuestPtr::new(wish.errs).add(i), &error)?;
     }

@@ -16,6 +16,17 @@ pub fn check(world: &World) -> Result<(), String> {
     let domains = world.domains();
     let mut claimed = 0;
     for dom in &domains {
+        // Who wants it paused: the tools, its end, its shutdown.
+        let tools = *dom.controller_pauses.lock();
+        let wanted =
+            tools + u32::from(dom.is_shut_down()) + u32::from(dom.dying.load(Ordering::SeqCst));
+        let paused = dom.pause_count.load(Ordering::SeqCst);
+        if wanted != paused {
+            wrong.push(format!(
+                "domain {} is paused {paused} times, not {wanted}",
+                dom.id
+            ));
+        }
         let (listed, total) = (dom.pages.listed(), dom.pages.total());
         if listed != total {
             wrong.push(format!(
@@ -54,6 +65,9 @@ pub fn check(world: &World) -> Result<(), String> {
     let mut used = 0;
     for mfn in 0..hv.mem.max_mfn().0 {
         let Some(info) = hv.mem.frame(Mfn(mfn)).filter(|info| info.count() != 0) else {
+            if hv.mem.m2p(Mfn(mfn)).is_some_and(|gfn| gfn != u64::MAX) {
+                wrong.push(format!("frame {mfn:#x} is free, but has a place in a map"));
+            }
             continue;
         };
         used += 1;
@@ -73,6 +87,17 @@ pub fn check(world: &World) -> Result<(), String> {
             "{free} frames are free and {used} in use, of {}",
             world.free_at_first
         ));
+    }
+    if !wrong.is_empty() {
+        wrong.extend(domains.iter().map(|dom| {
+            let (dying, dead) = (&dom.dying, &dom.dead);
+            let frames = dom.pages.listed();
+            format!(
+                "domain {}: dying {dying:?}, dead {dead:?}, {frames} frames",
+                dom.id
+            )
+        }));
+        wrong.reverse();
     }
     all_of(wrong)
 }

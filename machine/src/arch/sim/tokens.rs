@@ -100,7 +100,14 @@ impl Tokens {
             if self.info(target).is_none_or(|info| info.count() == 0) {
                 continue;
             }
+            let names = self.info(target).map(PageInfo::page_type);
+            let same_level = kind.level() > 1 && names.is_some_and(|(named, _)| named == kind);
+            if same_level && target == mfn {
+                // A table that names itself, to be seen as a lower one, holds nothing.
+                continue;
+            }
             let held_as = match PageType::table(kind.level() - 1) {
+                Some(_) if same_level => Some(kind),
                 Some(lower) => Some(lower),
                 None => (entry & RW != 0).then_some(PageType::Writable),
             };

@@ -88,6 +88,9 @@ impl Fpu {
     pub(super) fn restore(&self, has_xsave: bool) {
         // SAFETY: clears a flag that the hypervisor owns.
         unsafe { asm!("clts", options(nomem, nostack)) };
+        if keeps_pointers() {
+            forget_pointers();
+        }
         if has_xsave {
             // All of it is loaded, as what this guest has switched off is in its image at its
             // first state: else it would find another guest's registers when it switches it on.
@@ -100,6 +103,29 @@ impl Fpu {
         if has_xsave {
             xsetbv(self.xcr0);
         }
+    }
+}
+
+/// Whether the processor loads the addresses of the last x87 instruction and of its operand only
+/// when an exception waits: AMD's without `RstrFpErrPtrs` (CPUID Fn8000_0008 EBX).
+fn keeps_pointers() -> bool {
+    static KEEPS: Once<bool> = Once::new();
+    *KEEPS.call_once(|| {
+        let (_, b, _, _) = super::io::cpuid(0, 0);
+        // "Auth", "Hygo".
+        let amd = matches!(b, 0x6874_7541 | 0x6f67_7948);
+        amd && super::io::cpuid_max(0x8000_0008, 0).1 & 1 << 2 == 0
+    })
+}
+
+/// Executes an x87 instruction of the host's, so that no guest reads where another's last was.
+fn forget_pointers() {
+    static OPERAND: u32 = 0;
+    // SAFETY: changes the FPU's registers only, which the caller loads anew. No exception waits
+    // and the stack is empty, so none is raised.
+    unsafe {
+        asm!("fnclex", "emms", "fild dword ptr [{}]", in(reg) &raw const OPERAND,
+            options(nostack, preserves_flags));
     }
 }
 

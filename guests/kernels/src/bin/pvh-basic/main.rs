@@ -50,6 +50,8 @@ guest_rt::cases! {
     "memory/moves" => memory::moves,
     "memory/range" => memory::range,
     "memory/batch" => memory::batch,
+    "memory/machine-frames" => memory::machine_frames,
+    "memory/taken-twice" => memory::taken_twice,
     "grants/place" => grants::place_of_the_table,
     "grants/map-own" => grants::map_own,
     "grants/read-only" => grants::read_only,

@@ -1,7 +1,7 @@
 //! Guest-physical memory: sizes of pages, the shared page, holes.
 
 use guest_rt::harness::Outcome;
-use guest_rt::{all_refused, hypercall, mem, ok, pvh, refused, same};
+use guest_rt::{all_refused, check, hypercall, mem, ok, pvh, refused, same};
 use xen_abi::memory::physmap::*;
 use xen_abi::memory::reservation::*;
 use xen_abi::xen::DOMID_SELF;
@@ -189,9 +189,35 @@ pub fn batch() -> Outcome {
     );
     wish.space = XENMAPSPACE_gmfn_foreign as u16;
     wish.u = 77;
-    refused!(
-        hypercall::memory(XENMEM_add_to_physmap_batch, &mut wish),
-        ESRCH
+    errs = [0; 2];
+    wish.errs = errs.as_mut_ptr() as u64;
+    same!(
+        ok!(hypercall::memory(XENMEM_add_to_physmap_batch, &mut wish)),
+        0
     );
+    same!(errs, [xen_abi::Errno::ESRCH.neg() as i32; 2]);
+    Ok(())
+}
+
+/// What is about machine frames is for guests that know theirs.
+pub fn machine_frames() -> Outcome {
+    let mut wish = [0u64; 16];
+    ok!(hypercall::memory(XENMEM_machphys_mfn_list, &mut wish));
+    refused!(
+        hypercall::memory(XENMEM_machphys_mapping, &mut wish),
+        ENOSYS
+    );
+    let exchanged = hypercall::memory(XENMEM_exchange, &mut wish);
+    check!(exchanged.is_err(), "{exchanged:?}");
+    Ok(())
+}
+
+/// A frame that was given back is not given back again, nor is one that never was.
+pub fn taken_twice() -> Outcome {
+    let gfn = MOVES + 64;
+    same!(give_back(gfn), Ok(1));
+    same!(give_back(gfn), Ok(0));
+    same!(give_back(1 << 30), Ok(0));
+    refused!(remove(gfn), ENOENT);
     Ok(())
 }

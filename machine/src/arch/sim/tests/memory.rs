@@ -229,7 +229,7 @@ fn the_oracle_finds_what_type_rules_forbid() {
         panics(|| {
             let _ = read(&mut cpu, VA + 8192);
         })
-        .contains("is used as L1 table")
+        .contains("is named by a L2 table")
     );
     w.tables[1].words()[3].store(w.tables[0].mfn().addr() | URW, Relaxed);
     // A frame that became a page table while a writable translation of it was cached.

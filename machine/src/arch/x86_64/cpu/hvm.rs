@@ -5,7 +5,7 @@
 //! NMIs and the like do not use the TSS.
 
 use super::super::svm::{self, HvmState, run, vmcb, vmcb::exit};
-use super::super::{area, mem::TLB, usercopy::Reach};
+use super::super::{area, mem::TLB, mitigate, usercopy::Reach};
 use super::regs::{read_dr, write_dr};
 use super::{Cpu, SPURIOUS_VECTOR};
 use crate::hvm::{EventKind, HvmApi, HvmCpu, HvmExit};
@@ -18,10 +18,15 @@ impl HvmCpu for Cpu {
 
     fn load_hvm(&mut self, state: &mut HvmState) {
         let Some(host) = svm::host(self.id) else {
+            // Without memory for its own state a CPU enters no guest.
+            state.flush();
             return;
         };
         // Another vCPU's predictions are none of this one's.
-        self.last = 0;
+        if self.last != state.number {
+            self.last = state.number;
+            mitigate::on_switch(&self.measures);
+        }
         for (index, value) in state.debug.into_iter().enumerate() {
             write_dr(index, value);
         }
@@ -67,8 +72,18 @@ impl HvmCpu for Cpu {
 
     #[inline(always)]
     fn enter_hvm(&mut self, state: &mut HvmState) -> HvmExit {
-        if !state.asid.is_good(TLB.last_flush(self.id)) {
-            self.renew(state);
+        // With an event to inject the processor takes no interrupt before that is delivered, and
+        // none at all when the delivery ends in an exit: such exits could follow each other for
+        // ever.
+        if state.starves
+            && state.vmcb.event != 0
+            && let Some(vector) = self.waiting()
+        {
+            state.starves = false;
+            return HvmExit::Interrupt(vector);
+        }
+        if !state.asid.is_good(TLB.last_flush(self.id)) && !self.renew(state) {
+            return HvmExit::Invalid(0);
         }
         if state.reload {
             // SAFETY: its own block, which `sync` completed before it was changed.
@@ -81,18 +96,20 @@ impl HvmCpu for Cpu {
         let regs = unsafe { &mut (*self.area).regs };
         let v = &mut *state.vmcb;
         (v.rax, v.rip, v.rsp, v.rflags) = (regs.rax, regs.rip, regs.rsp, regs.rflags);
+        let injects = v.event != 0;
         // SAFETY: the vCPU is loaded and its nested tables are alive, since the state holds
         // them; the block is its own.
         unsafe { run::__xenios_svm_run(regs, block) };
         (regs.rax, regs.rip, regs.rsp, regs.rflags) = (v.rax, v.rip, v.rsp, v.rflags);
         (v.clean, v.event, v.tlb_control) = (vmcb::clean::ALL, 0, 0);
+        state.starves = injects && v.exit_code != exit::INTR;
         if v.exit_int_info >> 31 & 1 != 0 {
             undelivered(v);
         }
         let [info, info2] = v.exit_info;
         match v.exit_code {
             exit::VMMCALL => HvmExit::Hypercall,
-            exit::INTR => self.interrupted(),
+            exit::INTR => HvmExit::Interrupt(self.waiting().unwrap_or(SPURIOUS_VECTOR)),
             exit::NPF => HvmExit::Nested {
                 gpa: info2,
                 write: info & 2 != 0,
@@ -115,6 +132,8 @@ impl HvmCpu for Cpu {
             exit::RDTSC | exit::RDTSCP => HvmExit::Privileged,
             exit::IOIO | exit::WBINVD | exit::INVD | exit::XSETBV => HvmExit::Privileged,
             exit::CR..=exit::CR_END => HvmExit::Privileged,
+            // The host's, which the guest was in the way of.
+            exit::MACHINE_CHECK if run::machine_check() => HvmExit::Nmi,
             exit::EXCEPTION..=exit::EXCEPTION_END => {
                 regs.error = info as u32;
                 HvmExit::Exception((v.exit_code - exit::EXCEPTION) as u8)
@@ -126,7 +145,11 @@ impl HvmCpu for Cpu {
             | exit::INVLPGA
             | exit::MONITOR..=exit::MWAIT_ARMED
             | exit::RDPRU => HvmExit::Undefined,
-            code => HvmExit::Invalid(code),
+            code => {
+                // It may have been refused before it dropped what it was to drop.
+                svm::start_over(self.id);
+                HvmExit::Invalid(code)
+            }
         }
     }
 }
@@ -146,26 +169,28 @@ fn undelivered(v: &mut vmcb::Vmcb) {
 }
 
 impl Cpu {
+    /// Gives the vCPU a fresh identifier. `false` when it is not loaded.
     #[cold]
-    fn renew(&self, state: &mut HvmState) {
+    fn renew(&self, state: &mut HvmState) -> bool {
         let last = TLB.last_flush(self.id);
         let (asid, over) = state.asid.renew(self.id, last, svm::asids());
         state.vmcb.asid = asid;
         state.vmcb.tlb_control = over.into();
         state.vmcb.clean &= !vmcb::clean::ASID;
+        state.loaded
     }
 
-    /// The host's interrupt still waits: it is taken here, and says what it is.
-    fn interrupted(&mut self) -> HvmExit {
+    /// Takes the host's interrupt that waits, if one does: its vector.
+    fn waiting(&mut self) -> Option<u8> {
         run::take_interrupt();
         for (word, pending) in self.area().pending.iter().enumerate().rev() {
             let bits = pending.load(Ordering::Relaxed);
             if bits != 0 {
                 let bit = 31 - bits.leading_zeros();
                 pending.fetch_and(!(1 << bit), Ordering::Relaxed);
-                return HvmExit::Interrupt((word as u32 * 32 + bit) as u8);
+                return Some((word as u32 * 32 + bit) as u8);
             }
         }
-        HvmExit::Interrupt(SPURIOUS_VECTOR)
+        None
     }
 }

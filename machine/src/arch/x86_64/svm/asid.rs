@@ -29,6 +29,14 @@ pub struct Asid {
     valid: bool,
 }
 
+/// Has `cpu` drop everything before the next identifier is used.
+#[cold]
+pub fn start_over(cpu: u32) {
+    if let Some(numbers) = NUMBERS.get(cpu as usize) {
+        numbers.next.store(u32::MAX - 1, Relaxed);
+    }
+}
+
 impl Asid {
     /// None yet.
     pub const NONE: Asid = Asid {

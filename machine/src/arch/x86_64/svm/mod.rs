@@ -13,6 +13,7 @@ pub(super) mod run;
 mod state;
 pub(super) mod vmcb;
 
+pub(super) use asid::start_over;
 pub(super) use processor::{host, ready};
 pub use state::HvmState;
 pub(super) use state::event_of;

@@ -4,6 +4,7 @@
 //! only while the guest runs, where they are exits. The global flag is off around the switch,
 //! so an interrupt or NMI can come before the guest has begun or after the host is whole again.
 
+use super::super::io::rdmsr;
 use crate::regs::GuestRegs;
 use core::arch::{asm, global_asm};
 use core::mem::offset_of;
@@ -102,6 +103,20 @@ pub unsafe fn vmsave(vmcb: u64) {
 pub unsafe fn vmload(vmcb: u64) {
     // SAFETY: the caller's.
     unsafe { asm!("vmload", in("rax") vmcb, options(nostack, preserves_flags)) };
+}
+
+/// Has the host's own handler see a machine check that was intercepted, which it does not come
+/// back from. `false` when there is none.
+#[cold]
+pub fn machine_check() -> bool {
+    const MCG_STATUS: u32 = 0x17a;
+    const IN_PROGRESS: u64 = 1 << 2;
+    let there = rdmsr(MCG_STATUS) & IN_PROGRESS != 0;
+    if there {
+        // SAFETY: the host's own gate, as the machine check would have gone through.
+        unsafe { asm!("int 18") };
+    }
+    there
 }
 
 /// Takes one interrupt that waits, by the host's own table, which notes it.

@@ -38,6 +38,10 @@ pub struct HvmState {
     pub(in super::super) synced: bool,
     /// The block has what the processor has not.
     pub(in super::super) reload: bool,
+    /// The last entry injected an event and ended otherwise than by an interrupt of the host's.
+    pub(in super::super) starves: bool,
+    /// A number of its own, see [`crate::pv::PvState::number`].
+    pub(in super::super) number: u64,
 }
 
 // SAFETY: a block, plain data, and an `Arc`.
@@ -76,6 +80,8 @@ impl HvmState {
             loaded: false,
             synced: false,
             reload: false,
+            starves: false,
+            number: crate::pv::next_number(),
         })
     }
 

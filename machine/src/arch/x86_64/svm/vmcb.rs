@@ -143,6 +143,7 @@ pub mod exit {
     pub const CR_END: u64 = 0x1f;
     pub const EXCEPTION: u64 = 0x40;
     pub const EXCEPTION_END: u64 = 0x5f;
+    pub const MACHINE_CHECK: u64 = EXCEPTION + 18;
     pub const INTR: u64 = 0x60;
     pub const NMI: u64 = 0x61;
     pub const VINTR: u64 = 0x64;
