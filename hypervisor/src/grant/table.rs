@@ -205,6 +205,7 @@ impl Table {
     }
 
     /// All its pages.
+    #[cfg(test)]
     pub fn pages(&self) -> impl Iterator<Item = &Page> {
         self.shared.iter().chain(&self.status).map(|page| &**page)
     }
