@@ -205,7 +205,7 @@ impl Table {
     }
 
     /// All its pages.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "sim"))]
     pub fn pages(&self) -> impl Iterator<Item = &Page> {
         self.shared.iter().chain(&self.status).map(|page| &**page)
     }

@@ -119,7 +119,7 @@ impl Tracks {
     }
 
     /// Most handles there may be.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "sim"))]
     pub fn limit(&self) -> u32 {
         self.max_frames.saturating_mul(PER_FRAME)
     }
