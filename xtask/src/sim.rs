@@ -35,7 +35,16 @@ pub fn run(args: &[String]) -> Result<()> {
 /// The short run of `cargo xtask test`; what it came to.
 pub fn short() -> Result<String> {
     let log = paths::logs()?.join("sim.log");
-    let args = ["--minutes", "0.4", "--brief", "--shrink", "300"].map(String::from);
+    let args = [
+        "--minutes",
+        "0.9",
+        "--ops",
+        "300000",
+        "--brief",
+        "--shrink",
+        "300",
+    ]
+    .map(String::from);
     proc::step("simulation", &mut command(&args), &log)?;
     let said = std::fs::read_to_string(&log)?;
     Ok(said.lines().next().unwrap_or_default().to_owned())

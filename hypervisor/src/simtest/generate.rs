@@ -11,7 +11,7 @@ use super::value::Val;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use xen_abi::hypercall as nr;
-use xen_abi::{domctl, event_channel, mmu, platform, sched, sysctl, vcpu};
+use xen_abi::{domctl, event_channel, mmu, platform, sched, vcpu};
 
 /// Instructions that a guest's kernel must not execute itself, as their bytes.
 const INSNS: &[u64] = &[
@@ -54,7 +54,6 @@ fn ends(call: u32, op: u32) -> bool {
             )
             | (nr::CALLBACK_OP, _)
             | (nr::SET_TRAP_TABLE | nr::STACK_SWITCH, _)
-            | (nr::SYSCTL, sysctl::XEN_SYSCTL_debug_keys)
             | (nr::DOMCTL, domctl::XEN_DOMCTL_destroydomain)
     )
 }

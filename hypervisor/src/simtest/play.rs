@@ -30,12 +30,19 @@ pub fn lock(play: &Shared) -> MutexGuard<'_, Play> {
     play.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Entries of a vCPU in a row without a step, at most.
+const SPINS: u32 = 200;
+
 /// A vCPU's part of the script.
 #[derive(Default)]
 struct Track {
     steps: VecDeque<Op>,
     /// The call that is under way.
     pending: Option<(u16, u32)>,
+    /// Entries since its last step.
+    spins: u32,
+    /// Calls of its kernel that a user made in a row.
+    asked: u32,
     /// What interrupted page-table calls left was worked off, in this round.
     settled: bool,
 }
@@ -397,6 +404,13 @@ impl Play {
         if who.slot >= SLOTS || who.vcpu >= VCPUS {
             return self.park(g, vcpu);
         }
+        // A guest that only answers its own events, say: it goes on in the next round.
+        let track = &mut self.tracks[who.index()];
+        track.spins += 1;
+        if track.spins > SPINS {
+            track.spins = 0;
+            return self.park(g, vcpu);
+        }
         match g.regs.rip {
             EVENT => return back(g, vcpu, None),
             HANDLER | SYSCALL => {
@@ -411,6 +425,9 @@ impl Play {
             }
         }
         let track = &mut self.tracks[who.index()];
+        if !self.stop && !track.steps.is_empty() && g.regs.rip == PROGRAM {
+            track.spins = 0;
+        }
         if g.regs.rip == USER {
             // A user reads, writes, and calls its kernel.
             return match track.steps.front() {
@@ -419,9 +436,19 @@ impl Play {
                     self.count();
                     self.perform(g, who, &op)
                 }
-                _ => GuestOp::UserSyscall { nr: 1 },
+                // A kernel that does not answer, or that itself ran into its users' code.
+                _ if track.asked > 3 => {
+                    track.asked = 0;
+                    g.regs.rip = PROGRAM;
+                    GuestOp::Work { ns: 10 }
+                }
+                _ => {
+                    track.asked += 1;
+                    GuestOp::UserSyscall { nr: u64::MAX }
+                }
             };
         }
+        track.asked = 0;
         if self.stop || track.steps.is_empty() {
             if !track.settled {
                 track.settled = true;

@@ -39,6 +39,9 @@ struct Args {
     /// Scripts that are tried to find a smaller one that fails, 0 for none
     #[arg(long, default_value_t = 1500)]
     shrink: u32,
+    /// Also run one script in sixteen as twins
+    #[arg(long)]
+    twins: bool,
     /// Do not list each operation
     #[arg(long)]
     brief: bool,
@@ -93,7 +96,9 @@ fn alone(args: &Args, script: &Script) -> ExitCode {
 
 fn many(args: &Args) -> ExitCode {
     let limit = Duration::from_secs_f64(args.minutes.max(0.0) * 60.0);
-    let found = work::run(args.jobs, args.first, args.steps, limit, args.ops);
+    let found = work::run(
+        args.jobs, args.first, args.steps, limit, args.ops, args.twins,
+    );
     report::show(&found, args.brief);
     match &found.failure {
         Some((script, failure)) => failed(args, script, failure),

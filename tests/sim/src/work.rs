@@ -38,6 +38,7 @@ pub fn run(
     steps: usize,
     limit: Duration,
     ops: Option<u64>,
+    twins: bool,
 ) -> Found {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let threads = jobs.unwrap_or(cores).max(1);
@@ -60,7 +61,7 @@ pub fn run(
                 {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
                     let at = Instant::now();
-                    let one = one(seed, steps);
+                    let one = one(seed, steps, twins);
                     let Ok(mut all) = found.lock() else { return };
                     done.fetch_add(one.steps, Ordering::Relaxed);
                     all.scripts += 1;
@@ -82,10 +83,10 @@ pub fn run(
 }
 
 /// Runs one seed.
-fn one(seed: u64, steps: usize) -> Found {
+fn one(seed: u64, steps: usize, twins: bool) -> Found {
     quiet::about(seed);
     let mut found = Found::default();
-    if seed % TWINS == TWINS - 1 {
+    if twins && seed % TWINS == TWINS - 1 {
         let script = simtest::twin_script(seed, steps);
         match session::twins(&script) {
             Ok(steps) => found.steps = steps,
