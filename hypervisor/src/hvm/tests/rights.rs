@@ -43,8 +43,6 @@ fn ports_are_the_kernels_to_open() {
         };
         try_it(cx, &OUT, 0x80, true);
         as_user(cx, 0);
-        // No task state segment at all.
-        try_it(cx, &OUT, 0x80, false);
         let mut tss = Segment {
             attributes: 0x8b,
             limit: (BITMAP + 0x20) as u32,
@@ -55,6 +53,9 @@ fn ports_are_the_kernels_to_open() {
             let hvm = cx.st.hvm.as_mut().unwrap();
             hvm.state.set_segment(Seg::Tr, tss);
         };
+        // No task state segment at all.
+        set(cx, Segment::default());
+        try_it(cx, &OUT, 0x80, false);
         set(cx, tss);
         let word = (BITMAP as u16).to_le_bytes();
         crate::hvm::write(cx, TSS + 0x66, &word).unwrap();
@@ -90,19 +91,18 @@ fn ports_are_the_kernels_to_open() {
 #[test]
 fn an_event_that_no_memory_takes_ends_the_domain() {
     let world = World::new(1);
-    let dom = guest(&world);
-    on(&world, &dom, |cx| {
+    let dom = world.hvm_guest(1, false, 1);
+    world.on_hvm(&dom, 0, 0, |cx| {
         let set = |cx: &mut Cx| {
             let hvm = cx.st.hvm.as_mut().unwrap();
             hvm.state.set_event(Some(Event::exception(6, None)));
         };
         // Where memory is now, it is tried again.
-        crate::hvm::write(cx, CODE, &[0x8a, 0x07]).unwrap();
         set(cx);
-        exits::serve(cx, fault(CODE, false));
+        exits::serve(cx, fault(crate::testing::DATA_VA, false));
         assert!(cx.live && cx.dom.shutdown.lock().is_none());
         set(cx);
-        exits::serve(cx, fault(RAM << 12, false));
+        exits::serve(cx, fault(0x5000_0000, false));
         assert!(!cx.live && cx.dom.shutdown.lock().is_some());
     });
 }
