@@ -3,6 +3,8 @@
 
 extern crate std;
 
+mod returned;
+
 use super::layout::*;
 use super::op::{Op, Put};
 use super::reach::Reach;
@@ -19,7 +21,7 @@ use core::sync::atomic::Ordering;
 use machine::Mfn;
 use machine::arch::sim::{GuestCpu, GuestOp, SimMachine};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use xen_abi::{hypercall as nr, memory};
+use xen_abi::hypercall as nr;
 use zerocopy::IntoBytes;
 
 /// A [`Play`] that the machine's program and the world have in common.
@@ -332,61 +334,6 @@ impl Play {
         self.parked.push(vcpu.clone());
         self.machine.kick(g.cpu);
         GuestOp::Work { ns: 1 }
-    }
-
-    fn returned(&mut self, g: &GuestCpu<'_>, who: Who) {
-        let Some((nr, op)) = self.tracks[who.index()].pending.take() else {
-            return;
-        };
-        self.reach.answered(nr, op, g.regs.rax as i64);
-        if let Some(trace) = &mut self.trace {
-            let line = alloc::format!("{}.{} = {:#x}", who.slot, who.vcpu, g.regs.rax);
-            std::eprintln!("{line}");
-            trace.push(line);
-        }
-        let value = g.regs.rax as i64;
-        let control = [nr::DOMCTL, nr::SYSCTL, nr::PLATFORM_OP].map(|nr| nr as u16);
-        assert!(
-            who.slot == 0 || value < 0 || !control.contains(&nr),
-            "domain {} made call {nr}.{op} for the control domain alone",
-            who.slot
-        );
-        let fills = [
-            memory::XENMEM_populate_physmap,
-            memory::XENMEM_increase_reservation,
-        ];
-        if nr == nr::MEMORY_OP as u16 && fills.contains(&op) && value > 0 {
-            self.check_clean(g, who, value as u64);
-        }
-        if who.slot == 1 {
-            self.see(g.regs.rax);
-            for i in 0..8 {
-                self.see(g.read(args(who.vcpu) + 8 * i, 8).unwrap_or(!0));
-            }
-        }
-    }
-
-    /// Memory that a domain has just got, which no vCPU of it knows yet, is clear.
-    fn check_clean(&self, g: &GuestCpu<'_>, who: Who, count: u64) {
-        for i in 0..count.min(4) {
-            let Ok(mfn) = g.read(args(who.vcpu) + 2048 + 8 * i, 8) else {
-                return;
-            };
-            let page = self.hv.mem.get_page(Mfn(mfn), who.slot.into());
-            let known = self.frames[usize::from(who.slot)].contains(&mfn);
-            let Some(page) = page.filter(|_| !known) else {
-                continue;
-            };
-            let clear = page
-                .words()
-                .iter()
-                .all(|word| word.load(Ordering::Relaxed) == 0);
-            assert!(
-                clear,
-                "frame {mfn:#x} came to domain {} with old data",
-                who.slot
-            );
-        }
     }
 
     /// Domain 1 learned `value`.
