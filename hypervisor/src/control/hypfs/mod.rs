@@ -27,21 +27,17 @@ use zerocopy::IntoBytes;
 /// and [`write`].
 pub fn call(cx: &mut Cx, [cmd, path, path_len, buffer, len]: [u64; 5]) -> HyperResult {
     cx.dom.require_privilege()?;
+    if cmd as u32 == XEN_HYPFS_OP_get_version {
+        if [path, path_len, buffer, len] != [0; 4] {
+            return Err(Errno::EINVAL.into());
+        }
+        return Ok(XEN_HYPFS_VERSION.into());
+    }
+    // Looked at before the operation, as on Xen.
+    let node = find(cx, path, path_len)?;
     match cmd as u32 {
-        XEN_HYPFS_OP_get_version => {
-            if [path, path_len, buffer, len] != [0; 4] {
-                return Err(Errno::EINVAL.into());
-            }
-            Ok(XEN_HYPFS_VERSION.into())
-        }
-        XEN_HYPFS_OP_read => {
-            let node = find(cx, path, path_len)?;
-            read(cx, &node, buffer, len)
-        }
-        XEN_HYPFS_OP_write_contents => {
-            let node = find(cx, path, path_len)?;
-            write(cx, &node, buffer, len)
-        }
+        XEN_HYPFS_OP_read => read(cx, &node, buffer, len),
+        XEN_HYPFS_OP_write_contents => write(cx, &node, buffer, len),
         _ => Err(Errno::EOPNOTSUPP.into()),
     }
 }
