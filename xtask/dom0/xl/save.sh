@@ -86,6 +86,9 @@ t_save_migrate() { # 900 s
 	id=$(xl domid pv)
 	xl migrate -s '' pv 'xl migrate-receive'
 	[ "$(xl domid pv)" -gt "$id" ]
+	# xenconsoled goes on with the name that it had while it arrived.
+	console_log() { echo "$LOGS/console/guest-$1--incoming.log"; }
+	touch "$(console_log pv)"
 	remembers pv 10 moved
 	xl destroy pv
 	gone pv
