@@ -45,6 +45,8 @@ struct Track {
     spins: u32,
     /// Calls of its kernel that a user made in a row.
     asked: u32,
+    /// The domain whose vCPU this is, by the number that no other has.
+    of: u64,
     /// What interrupted page-table calls left was worked off, in this round.
     settled: bool,
 }
@@ -350,6 +352,13 @@ impl Play {
         };
         if who.slot >= SLOTS || who.vcpu >= VCPUS {
             return self.park(g, vcpu);
+        }
+        // A call of a domain that went does not return in the next one of its id.
+        let dom = vcpu.domain.upgrade();
+        let of = dom.map_or(0, |dom| dom.unique_id.load(Ordering::Relaxed));
+        let track = &mut self.tracks[who.index()];
+        if track.of != of {
+            (track.of, track.pending) = (of, None);
         }
         // A guest that only answers its own events, say: it goes on in the next round.
         let track = &mut self.tracks[who.index()];
