@@ -8,22 +8,31 @@ use alloc::boxed::Box;
 use alloc::sync::{Arc, Weak};
 use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use machine::pv::PvState;
-use machine::{Lock, Page};
+use machine::{Lock, Page, PageType, TypeGet};
 use spin::Once;
 use xen_abi::arch_x86::TrapInfo;
 use xen_abi::shared_info::{VCPU_INFO_SIZE, VCPU_INFO_UPCALL_MASK, VCPU_INFO_UPCALL_PENDING};
 
 use super::Domain;
 
-/// Memory of a guest that the hypervisor writes: a frame, held, and where in it.
+/// Memory of a guest that the hypervisor writes: a frame, held as writable memory, and where in
+/// it.
 #[derive(Debug)]
 pub struct GuestArea {
     page: Page,
     offset: usize,
 }
 
+impl Drop for GuestArea {
+    fn drop(&mut self) {
+        // Writable memory: nothing in it has to be put.
+        let _ = self.page.put_type();
+    }
+}
+
 impl GuestArea {
-    /// `len` bytes from `offset` on, which must be 8-byte aligned and lie in the frame.
+    /// `len` bytes from `offset` on, which must be 8-byte aligned and lie in the frame. Takes over
+    /// a reference to its type, which goes with the area.
     pub fn new(page: Page, offset: usize, len: usize) -> Option<GuestArea> {
         (offset.is_multiple_of(8) && offset.checked_add(len)? <= machine::PAGE_SIZE)
             .then_some(GuestArea { page, offset })
@@ -206,7 +215,12 @@ impl Vcpu {
     pub fn new(dom: &Arc<Domain>, id: u32, cpu: u32) -> Option<Arc<Vcpu>> {
         let at = id as usize * VCPU_INFO_SIZE;
         let default_info = (id < xen_abi::xen::XEN_LEGACY_MAX_VCPUS)
-            .then(|| GuestArea::new(dom.shared_info.another(), at, VCPU_INFO_SIZE))
+            .then(|| {
+                let page = dom.shared_info.another();
+                // It is writable for good, so this only counts.
+                let counted = page.get_type(PageType::Writable) == TypeGet::Ready;
+                counted.then(|| GuestArea::new(page, at, VCPU_INFO_SIZE))?
+            })
             .flatten();
         let mut state = VcpuState::new()?;
         state.pv.control = dom.privileged;

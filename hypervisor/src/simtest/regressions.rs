@@ -88,3 +88,16 @@ fn scripts_play() {
         plays(&alloc::string::ToString::to_string(&script));
     }
 }
+
+/// The page of a vCPU's `vcpu_info` stayed writable memory for good when the control domain still
+/// had it mapped as the domain went: seed 718.
+#[test]
+fn a_vcpus_page_is_of_no_type_once_its_domain_has_gone() {
+    plays(
+        "machine 2d3 4 100 0 0
+2.0 call 18.a 0xa 0x0 a+0 with zero/0=a0 0/8=m2.e 8/4=0x0
+0.0 call 24.2 a+0 with zero/0=80 0/4=0x2 4/4=0x17 8/2=0x2
+0.1 call 16.0 d21+0 p2.e:7 0x2 0x2 with zero/0=80
+",
+    );
+}

@@ -38,14 +38,6 @@ fn hold(cx: &mut Cx, gaddr: u64, size: usize) -> Result<GuestArea, Errno> {
     GuestArea::new(page, offset, size).ok_or(Errno::ENXIO)
 }
 
-/// Gives up what [`hold`] held.
-fn let_go(area: Option<GuestArea>) {
-    if let Some(area) = area {
-        // Writable memory: nothing in it has to be put.
-        let _ = area.page().put_type();
-    }
-}
-
 /// Calls `each` with the frames that are written for a vCPU, except its `vcpu_info`.
 pub fn each_frame(vcpu: &Vcpu, mut each: impl FnMut(&machine::Page)) {
     let areas = vcpu.time.areas.lock();
@@ -60,8 +52,8 @@ pub fn release(vcpu: &Vcpu) {
     vcpu.time.runstate_framed.store(false, Ordering::Relaxed);
     let (time, runstate) = (areas.time.take(), areas.runstate.take());
     drop(areas);
-    let_go(time);
-    let_go(runstate);
+    drop(time);
+    drop(runstate);
 }
 
 /// `VCPUOP_register_vcpu_info`. Errors: `EINVAL`, `EBUSY` the second time, and those of [`hold`].
@@ -102,7 +94,7 @@ pub fn register_vcpu_info(cx: &mut Cx, vcpu: &Arc<Vcpu>, arg: u64) -> HyperResul
     });
     if area.is_some() {
         // Another vCPU was faster.
-        let_go(area);
+        drop(area);
         return Err(Errno::EBUSY.into());
     }
     crate::pv::shortcut::drop(cx);
@@ -160,7 +152,7 @@ pub fn register_runstate_frame(cx: &mut Cx, vcpu: &Arc<Vcpu>, arg: u64) -> Hyper
     };
     let some = area.is_some();
     let old = core::mem::replace(&mut vcpu.time.areas.lock().runstate, area);
-    let_go(old);
+    drop(old);
     vcpu.time.runstate_framed.store(some, Ordering::Relaxed);
     let info = cx.hv.sched.account(cx.cpu, vcpu);
     runstate::show_in_frame(&vcpu.time, info, cx.dom.assist(UPDATE_FLAG));
@@ -178,6 +170,6 @@ pub fn register_time_frame(cx: &mut Cx, vcpu: &Arc<Vcpu>, arg: u64) -> HyperResu
         clock::show_at(cx, vcpu, area, 0);
     }
     let old = core::mem::replace(&mut vcpu.time.areas.lock().time, area);
-    let_go(old);
+    drop(old);
     Ok(0)
 }

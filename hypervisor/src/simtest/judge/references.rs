@@ -52,7 +52,7 @@ fn table(page: &Page, tokens: &mut Tokens) {
 
 fn vcpu(dom: &Domain, vcpu: &Vcpu, tokens: &mut Tokens) {
     if vcpu.has_default_info() {
-        tokens.add(&dom.shared_info, None);
+        tokens.add(&dom.shared_info, WRITABLE);
     }
     if let Some(area) = vcpu.info_area.get() {
         tokens.add(area.page(), WRITABLE);
