@@ -3,7 +3,8 @@
 //! Invariant: each present entry of a validated table holds what it names. At level 1 a
 //! general reference to the frame and, if writable, a `Writable` type reference; above, a
 //! general reference to the lower table and a type reference to it. Entries that map memory
-//! which is not RAM hold nothing. An entry changes only under its table's lock while the table
+//! which is not RAM hold nothing; nor do those that name their own table, and those that name
+//! another one of its level are [`super::linear`]'s. An entry changes only under its table's lock while the table
 //! is validated.
 //!
 //! Validation and its end run over at most 512 entries between two looks at other work; what
