@@ -29,6 +29,16 @@ scenario() {
 	fi
 	[ $status -eq 124 ] && echo "not done in ${limit:-240} s" >> "$log"
 	echo "FAIL $name: status $status: $(reason "$log")"
+	# What the guests were at, for who looks for the cause: it goes where `xl dmesg` does.
+	{
+		xl vcpu-list
+		xl debug-keys q
+		xl debug-keys e
+		xl debug-keys r
+		for domain in $(xl list | awk 'NR > 2 { print $2 }'); do
+			timeout 20 /usr/lib/xen-*/bin/xenctx -C -a "$domain" || true
+		done
+	} > "$log.state" 2>&1
 	keep_logs
 	# What it left half way must not fail those that follow.
 	{

@@ -215,7 +215,7 @@ pub const STEPS: &[Step] = &[
     ),
     // Ten minutes and more: too long for each run.
     step("xl-life", GUESTS, Kind::XlFull(group("life", 1500, 1500))),
-    step("xl-pvh", false, Kind::XlFull(group("pvh", 1500, 3600))),
+    step("xl-pvh", GUESTS, Kind::XlFull(group("pvh", 1500, 3600))),
     step(
         "xl-devices",
         GUESTS,

@@ -44,6 +44,23 @@ fn show(cx: &mut Cx, why: &str) {
             Error,
             "cr0 {cr0:08x} cr2 {cr2:016x} cr3 {cr3:016x} cr4 {cr4:08x} efer {efer:08x}"
         );
+        let [tr, gdt, idt] = [Seg::Tr, Seg::Gdtr, Seg::Idtr].map(|seg| s.segment(seg));
+        log!(
+            cx.hv,
+            Error,
+            "tr {:04x} {:016x} gdt {:016x}+{:x} idt {:016x}+{:x} on its way {:x?}",
+            tr.selector,
+            tr.base,
+            gdt.base,
+            gdt.limit,
+            idt.base,
+            idt.limit,
+            s.event()
+        );
+        // A fault that nobody could handle is mostly one of the tables': of cr2 last.
+        for entry in hvm.entries(cr2) {
+            log!(cx.hv, Error, "  for cr2 {entry:016x}");
+        }
     }
     for [(a, x), (b, y), (c, z), (d, w)] in [
         [

@@ -64,6 +64,19 @@ fn entry(nested: &Reader, at: u64, wide: bool, mark: impl Fn(u64) -> u64) -> Opt
 }
 
 impl HvmVcpu {
+    /// The entries by which a guest in 64-bit mode translates `va`, from the top table's on, as
+    /// far as there are any: for a report about a guest that ended.
+    pub fn entries(&self, va: u64) -> impl Iterator<Item = u64> + '_ {
+        let long = self.state.get(Reg::Efer) & LMA != 0;
+        let mut table = long.then_some(self.state.get(Reg::Cr3) & FRAME);
+        (0..4).map_while(move |depth| {
+            let index = va >> (39 - 9 * depth) & 0x1ff;
+            let e = self.memory.read_word(table? + index * 8)?;
+            table = (e & P != 0 && (depth == 0 || e & PS == 0)).then_some(e & FRAME);
+            Some(e)
+        })
+    }
+
     /// The guest-physical address of linear address `va`.
     ///
     /// # Errors
