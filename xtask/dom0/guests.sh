@@ -177,14 +177,21 @@ state() { xl list "$1" | awk 'NR == 2 { print $5 }'; }
 
 # until_true SECONDS COMMAND ...: tries it again and again.
 until_true() {
-	deadline=$(($(now) + $1))
+	# A name of its own: what is tried has deadlines too.
+	tried_until=$(($(now) + $1))
 	shift
-	while [ "$(now)" -lt $deadline ]; do
+	while [ "$(now)" -lt $tried_until ]; do
 		"$@" > /dev/null 2>&1 && return 0
 		sleep 0.2
 	done
 	echo "still not: $*"
 	return 1
+}
+
+# vcpus_are NAME COUNT: switches on the CPUs that a guest has been given, which its udev does
+# where there is one, and whether it has so many then.
+vcpus_are() {
+	[ "$(in_guest "$1" 'for c in /sys/devices/system/cpu/cpu*/online; do [ "$(cat $c)" = 1 ] || echo 1 > $c; done 2>/dev/null; grep -c ^processor /proc/cpuinfo')" = "$2" ]
 }
 
 # Free memory as xl shows it, MiB.

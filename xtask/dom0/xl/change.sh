@@ -45,18 +45,16 @@ t_change_network() { # 1200 s
 	well
 }
 
-vcpus_are() { [ "$(in_guest busy 'for c in /sys/devices/system/cpu/cpu*/online; do [ "$(cat $c)" = 1 ] || echo 1 > $c; done 2>/dev/null; grep -c ^processor /proc/cpuinfo')" = "$1" ]; }
-
 t_change_vcpus() { # 1800 s
 	busy
 	for n in $(seq "$(reps 2 50)"); do
 		xl vcpu-set --ignore-host busy 4
-		until_true 60 vcpus_are 4
+		until_true 60 vcpus_are busy 4
 		xl vcpu-set --ignore-host busy 1
-		until_true 60 vcpus_are 1
+		until_true 60 vcpus_are busy 1
 	done
 	xl vcpu-set --ignore-host busy 2
-	until_true 60 vcpus_are 2
+	until_true 60 vcpus_are busy 2
 	well
 }
 

@@ -77,18 +77,16 @@ t_pvh_pause() {
 	answers 20
 }
 
-vcpus_are() { [ "$(in_guest vm 'for c in /sys/devices/system/cpu/cpu*/online; do [ "$(cat $c)" = 1 ] || echo 1 > $c; done 2>/dev/null; grep -c ^processor /proc/cpuinfo')" = "$1" ]; }
-
 t_pvh_vcpus() { # 600 s
 	vm
 	for n in $(seq "$(reps 2 50)"); do
 		xl vcpu-set --ignore-host vm 1
-		until_true 60 vcpus_are 1
+		until_true 60 vcpus_are vm 1
 		xl vcpu-set --ignore-host vm 4
-		until_true 60 vcpus_are 4
+		until_true 60 vcpus_are vm 4
 	done
 	xl vcpu-set --ignore-host vm 2
-	until_true 60 vcpus_are 2
+	until_true 60 vcpus_are vm 2
 	answers 20
 }
 

@@ -66,7 +66,7 @@ t_save_smp() { # 600 s
 	up pv-save
 	remember pv-save
 	xl vcpu-set --ignore-host pv-save 2
-	until_true 30 in_guest pv-save '[ $(grep -c ^processor /proc/cpuinfo) = 2 ]'
+	until_true 30 vcpus_are pv-save 2
 	xl save pv-save $STATE
 	xl restore -p $STATE
 	state pv-save | grep p
@@ -74,7 +74,7 @@ t_save_smp() { # 600 s
 	remembers pv-save 12 smp
 	in_guest pv-save '[ $(grep -c ^processor /proc/cpuinfo) = 2 ]'
 	xl vcpu-set --ignore-host pv-save 3
-	until_true 30 in_guest pv-save '[ $(grep -c ^processor /proc/cpuinfo) = 3 ]'
+	until_true 30 vcpus_are pv-save 3
 	rm $STATE
 	xl destroy pv-save
 	gone pv-save
