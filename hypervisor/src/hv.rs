@@ -23,8 +23,8 @@ pub struct Hypervisor {
     /// The machine's memory.
     pub mem: Mem,
     /// Free frames.
-    pub heap: Lock<Heap>,
-    /// Frames of RAM that the heap was given at boot.
+    pub heap: &'static Lock<Heap>,
+    /// Frames that were free when the hypervisor began.
     pub total_pages: u64,
     /// Frames without references that are being given back, the rest of those that were taken
     /// from the machine at once.

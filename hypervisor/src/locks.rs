@@ -34,9 +34,10 @@ pub const REAL_TIME: u8 = 61;
 pub const DOMAIN_LIST: u8 = 62;
 /// A domain's list of pages.
 pub const PAGES: u8 = 65;
-/// The heap of frames.
-pub const HEAP: u8 = 70;
 /// The PCI configuration address port.
 pub const PCI: u8 = 75;
 /// The console.
 pub const CONSOLE: u8 = 80;
+/// The heap of frames, last of all: whoever holds a lock may allocate, and the hypervisor's own
+/// data takes frames.
+pub const HEAP: u8 = machine::heap::LEVEL;

@@ -14,9 +14,6 @@ use machine::hvm::HvmCpu;
 use machine::{Cpu, Lock};
 use xen_abi::Errno;
 
-/// Frames lent to the heap while dom0's kernel is unpacked, as a power of two: 128 MiB.
-const UNPACK_ORDER: u32 = 15;
-
 /// What the image calls.
 pub fn main(mut handover: Handover) -> ! {
     match start(&mut handover) {
@@ -51,17 +48,8 @@ fn start(handover: &mut Handover) -> Result<&'static Hypervisor, String> {
         ));
     }
     let (cpu, modules) = handover.cpu_and_modules();
-    // The unpacked kernel needs far more than the heap has; most of it comes back below.
-    let scratch = hv
-        .heap
-        .lock()
-        .alloc(UNPACK_ORDER)
-        .map(machine::host_heap::lend);
     dom0::build(hv, cpu, &options, modules.get(0), modules.get(1), &line)
         .map_err(|error| alloc::format!("dom0 cannot be built: {error}"))?;
-    if let Some((first, end)) = scratch.and_then(machine::host_heap::Loan::end) {
-        hv.heap.lock().add_range(first, end);
-    }
     for module in 0..handover.info.modules.len() {
         if let Some((first, end)) = handover.free_module(module) {
             hv.heap.lock().add_range(first, end);
@@ -76,11 +64,12 @@ fn hypervisor(handover: &mut Handover, options: &cmdline::Options) -> Result<Hyp
     let booted = machine::rtc::read_seconds();
     let console = Console::new(options);
     console.set_date(booted.saturating_mul(1_000_000_000));
-    let heap = core::mem::replace(&mut handover.heap, machine::heap::Heap::new(mem));
+    let heap = handover.heap;
+    let total_pages = heap.lock().free_frames();
     Ok(Hypervisor {
         mem,
-        total_pages: heap.free_frames(),
-        heap: Lock::new(locks::HEAP, heap),
+        total_pages,
+        heap,
         dead: Lock::new(locks::DEAD, None),
         more_dead: Default::default(),
         claims: crate::mem::Claims::default(),

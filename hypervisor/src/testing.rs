@@ -95,7 +95,7 @@ fn with_memory(
     Hypervisor {
         mem,
         total_pages: heap.free_frames(),
-        heap: Lock::new(locks::HEAP, heap),
+        heap: Box::leak(Box::new(Lock::new(locks::HEAP, heap))),
         dead: Lock::new(locks::DEAD, None),
         more_dead: Default::default(),
         claims: crate::mem::Claims::default(),

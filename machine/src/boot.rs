@@ -80,8 +80,8 @@ pub struct Handover {
     pub platform: &'static crate::platform::Platform,
     /// The machine's memory.
     pub mem: crate::Mem,
-    /// All free frames. Modules' frames are not among them, see [`Handover::free_module`].
-    pub heap: crate::heap::Heap,
+    /// All free frames; the hypervisor's own data takes of them too. Modules' frames are not among them, see [`Handover::free_module`].
+    pub heap: &'static crate::lock::Lock<crate::heap::Heap>,
     /// The boot CPU.
     pub cpu: crate::Cpu,
     /// CPUs that run, this one included; they are numbered from 0.

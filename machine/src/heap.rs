@@ -11,12 +11,18 @@ use core::sync::atomic::Ordering::Relaxed;
 /// Largest block: 2^18 frames, 1 GiB.
 pub const MAX_ORDER: u32 = 18;
 
+/// The level of the lock that it stands in: the last of all, because whoever holds a lock may
+/// need memory of the hypervisor's own, which comes from here. Under it nothing is allocated.
+pub const LEVEL: u8 = u8::MAX;
+
 /// Free frames, by power of two.
 #[derive(Debug)]
 pub struct Heap {
     mem: Mem,
     lists: [PageList; MAX_ORDER as usize + 1],
     free: u64,
+    /// Frames of these that only the hypervisor's own data may take.
+    kept: u64,
 }
 
 /// A block fresh from the heap: 2^order frames, each with one general reference and no owner.
@@ -35,12 +41,19 @@ impl Heap {
             mem,
             lists: [const { PageList::new() }; MAX_ORDER as usize + 1],
             free: 0,
+            kept: 0,
         }
     }
 
-    /// Frames that are free.
+    /// Frames that are free, without those that are kept for the hypervisor itself.
     pub fn free_frames(&self) -> u64 {
-        self.free
+        self.free.saturating_sub(self.kept)
+    }
+
+    /// Keeps the last `frames` free ones for the hypervisor's own data, so that guests that have
+    /// all the rest do not leave it without.
+    pub fn keep_back(&mut self, frames: u64) {
+        self.kept = frames;
     }
 
     /// Gives the heap the frames from `start` to `end` at boot.
@@ -96,6 +109,18 @@ impl Heap {
 
     /// As [`Heap::alloc`], all of it below frame `limit` (for devices that reach 32 bits only).
     pub fn alloc_below(&mut self, order: u32, limit: u64) -> Option<Block> {
+        if self.free_frames() < 1u64.checked_shl(order)? {
+            return None;
+        }
+        self.alloc_any(order, limit)
+    }
+
+    /// As [`Heap::alloc`], for the hypervisor's own data: also of what is kept back for it.
+    pub fn alloc_own(&mut self, order: u32) -> Option<Block> {
+        self.alloc_any(order, u64::MAX)
+    }
+
+    fn alloc_any(&mut self, order: u32, limit: u64) -> Option<Block> {
         let (mfn, mut have) = self.find(order, limit)?;
         self.take(mfn, have);
         while have > order {
@@ -137,7 +162,8 @@ impl Heap {
         None
     }
 
-    /// Takes back a frame whose last reference went (see [`Mem::take_dead`]).
+    /// Takes back a frame whose last reference went (see [`Mem::take_dead`]), or one that was the
+    /// hypervisor's own ([`Block::into_own`]).
     pub fn free(&mut self, mfn: Mfn) {
         let Some(info) = self.mem.frame(mfn) else {
             return;
@@ -189,6 +215,18 @@ impl Block {
             }
         }
         now.wrapping_sub(age)
+    }
+
+    /// Makes its frames the hypervisor's own, as they are: until each is given back by
+    /// [`Heap::free`] nobody can take a reference to one, as to what is no RAM. Returns the first.
+    pub fn into_own(self) -> Mfn {
+        for i in 0..self.len() {
+            if let Some(info) = self.mem.frame(Mfn(self.first.0 + i)) {
+                info.state.store(0, Relaxed);
+                info.set_owner(crate::frame::NO_OWNER);
+            }
+        }
+        self.first
     }
 
     /// The block's frames as tokens. Frames with old data are cleared when `scrub` says so.

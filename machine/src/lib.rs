@@ -18,6 +18,8 @@ pub mod hvm;
 pub mod lock;
 pub mod measures;
 pub mod nested;
+#[cfg(any(target_os = "none", test))]
+mod own_heap;
 pub mod platform;
 pub mod pv;
 pub mod regs;

@@ -27,6 +27,14 @@ pub fn heap(hv: &Hypervisor, _cpu: &mut Cpu) {
         Some(free) => say!(hv, "{free} pages free ({} MiB)", free >> 8),
         None => say!(hv, "the heap is in use"),
     }
+    let own = machine::host_heap::bytes();
+    let unused = machine::host_heap::free_bytes();
+    say!(
+        hv,
+        "the hypervisor's own data has {} KiB, {} KiB of them not in use",
+        own >> 10,
+        unused >> 10
+    );
 }
 
 /// Interrupts, by line or message.

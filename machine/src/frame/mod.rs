@@ -127,8 +127,9 @@ pub(crate) trait MemOps: Copy {
     fn dead(self) -> &'static AtomicU32;
     /// The machine-to-phys entry of `mfn`.
     fn m2p(self, mfn: Mfn) -> Option<&'static AtomicU64>;
-    /// The frame that begins extent `index` of the machine-to-phys table, 2 MiB each; `None`
-    /// past its end and where there is no such table in memory.
+    /// The frame that begins extent `index` of the machine-to-phys table, 2 MiB each; the first
+    /// extent's where there is no RAM to tell of, `None` past the table's end and where there is
+    /// no such table in memory.
     fn m2p_extent(self, index: u64) -> Option<Mfn> {
         let _ = index;
         None
@@ -209,8 +210,8 @@ impl Mem {
         }
     }
 
-    /// The frame that begins extent `index` (2 MiB each) of the machine-to-phys table; `None`
-    /// past its end.
+    /// The frame that begins extent `index` (2 MiB each) of the machine-to-phys table, the first
+    /// extent's where there is no RAM to tell of; `None` past its end.
     pub fn m2p_extent(self, index: u64) -> Option<Mfn> {
         self.0.m2p_extent(index)
     }

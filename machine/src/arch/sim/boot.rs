@@ -4,7 +4,8 @@ use super::machine::SimMachine;
 use super::mem::{current, lock};
 use crate::addr::{Mfn, PAGE_SIZE};
 use crate::boot::{BootInfo, Handover, MemoryKind, Module};
-use crate::heap::Heap;
+use crate::heap::{Heap, LEVEL};
+use crate::lock::Lock;
 use crate::platform::{CpuEntry, IoApicEntry, Platform, Register};
 use alloc::boxed::Box;
 use arrayvec::ArrayString;
@@ -69,7 +70,7 @@ impl SimMachine {
             info: Box::leak(Box::new(info)),
             platform: Box::leak(Box::new(platform(self.cpus()))),
             mem,
-            heap,
+            heap: Box::leak(Box::new(Lock::new(LEVEL, heap))),
             cpu: self.cpu(0),
             cpus: self.cpus(),
             modules_freed: 0,

@@ -12,7 +12,7 @@ mod speculation;
 mod state;
 mod trap;
 
-pub use flush::relax;
+pub use flush::{flush_everywhere, relax};
 pub use trap::patch_entry;
 
 use super::area::{self, Area};
@@ -31,7 +31,7 @@ use crate::tlb::Flush;
 use core::arch::asm;
 use core::marker::PhantomData;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use flush::do_flush;
+use flush::{do_flush, flush_on};
 use regs::{load_selector, read_dr, read_selector, write_dr};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
@@ -275,17 +275,7 @@ impl CpuApi for Cpu {
     }
 
     fn flush(&mut self, mask: &CpuMask, what: Flush) {
-        let mut others = *mask;
-        if others.contains(self.id) {
-            do_flush(self.id, what);
-            others.clear(self.id);
-        }
-        TLB.request(
-            &others,
-            what,
-            |cpu| apic::send_ipi(cpu, FLUSH_VECTOR),
-            relax,
-        );
+        flush_on(self.id, mask, what);
     }
 
     fn flush_since(&mut self, mask: &CpuMask, stamp: u32) {

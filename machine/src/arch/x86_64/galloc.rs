@@ -1,87 +1,69 @@
-//! The heap of the hypervisor's own data: `alloc` on `talc`.
+//! The heap of the hypervisor's own data: `alloc` on [`OwnHeap`], which takes free frames.
 //!
-//! Why unsafe: hands RAM to the allocator. Its lock is taken inside each allocation and never
-//! held while anything else is waited for. Invariant: memory given to it lies in the direct
-//! map, is nobody else's, and is never taken back.
+//! Why unsafe: turns frames into memory by the direct map. Owns the machine's free frames, whose
+//! lock it hands to the policy. Invariant: a frame that the heap has belongs to nobody, no
+//! reference to it can be taken, and no CPU knows a translation to it but the hypervisor's own.
 
-use core::alloc::Layout;
-use core::ptr::{NonNull, null_mut};
-
-use talc::TalcLock;
-use talc::source::Manual;
+use alloc::alloc::{Layout, alloc_zeroed};
+use core::ptr::NonNull;
 
 use super::layout::DIRECT_MAP_VA;
+use super::mem;
 use super::paging::TableSource;
-use crate::Mfn;
-use crate::heap::Block;
+use crate::heap::{Heap, LEVEL};
+use crate::lock::Lock;
+use crate::own_heap::{Frames, OwnHeap};
+use crate::{Mfn, PAGE_SIZE};
+
+/// Free frames that are kept for the heap: 256 KiB. What it has free itself comes on top.
+const KEPT: u64 = 64;
 
 #[global_allocator]
-static HEAP: TalcLock<spin::Mutex<()>, Manual> = TalcLock::new(Manual);
+static HEAP: OwnHeap<FreeFrames> = OwnHeap::new(FreeFrames);
 
-/// Gives the heap its first memory, in machine addresses.
-///
-/// # Safety
-/// The memory must be RAM in the direct map that nothing else uses, ever.
-pub unsafe fn init(pa: u64, len: u64) -> bool {
-    // SAFETY: the caller's promise.
-    let claimed = unsafe {
-        HEAP.lock()
-            .claim((DIRECT_MAP_VA + pa) as *mut u8, len as usize)
-    };
-    claimed.is_some()
+/// The machine's free frames; none until [`init`].
+static FRAMES: spin::Once<Lock<Heap>> = spin::Once::new();
+
+/// Lets the heap take from `frames`, which it shares with everybody from then on. Once; the
+/// boot CPU calls it before anything is allocated.
+pub fn init(mut frames: Heap) {
+    frames.keep_back(KEPT);
+    FRAMES.call_once(|| Lock::new(LEVEL, frames));
 }
 
-/// Bytes that the heap could still give out, in pieces of any size.
-pub fn free_bytes() -> u64 {
-    HEAP.lock().counters().available_bytes as u64
+/// What [`init`] returned; `None` before.
+pub fn frames() -> Option<&'static Lock<Heap>> {
+    FRAMES.get()
 }
 
-/// Bytes of RAM that the heap owns.
+/// Bytes of RAM that the heap has now.
 pub fn bytes() -> u64 {
-    HEAP.lock().counters().claimed_bytes as u64
+    HEAP.bytes()
 }
 
-/// Gives the heap more memory for good.
-pub fn add(block: Block) {
-    let _ = lend(block);
+/// Bytes of these that are not in use.
+pub fn free_bytes() -> u64 {
+    HEAP.free_bytes()
 }
 
-/// Gives the heap more memory for a while: what is allocated in it stays, the rest comes back
-/// by [`Loan::end`]. Allocations larger than any piece the heap has need one block as large.
-pub fn lend(block: Block) -> Loan {
-    let (start, end) = (block.first(), Mfn(block.first().0 + block.len()));
-    let len = (block.len() << 12) as usize;
-    // SAFETY: the block's frames are RAM that only the block stood for; it is given up here.
-    let top = unsafe {
-        HEAP.lock()
-            .claim((DIRECT_MAP_VA + start.addr()) as *mut u8, len)
-    };
-    Loan { start, end, top }
-}
-
-/// Memory lent to the heap. Dropping it leaves the memory there for good.
 #[derive(Debug)]
-pub struct Loan {
-    start: Mfn,
-    end: Mfn,
-    top: Option<NonNull<u8>>,
-}
+struct FreeFrames;
 
-impl Loan {
-    /// Takes back what is not in use above the last allocation: (first frame, one past the
-    /// last), for the caller to give to the frames' heap. The rest stays lent for good.
-    pub fn end(self) -> Option<(Mfn, Mfn)> {
-        let Some(top) = self.top else {
-            return Some((self.start, self.end));
-        };
-        // SAFETY: `top` is the end that `claim` returned, and has not changed since: nothing
-        // else resizes, and a loan is ended once.
-        let left = unsafe { HEAP.lock().truncate(top, null_mut()) };
-        let first = match left {
-            None => self.start,
-            Some(at) => Mfn((at.as_ptr() as u64 - DIRECT_MAP_VA).div_ceil(4096)),
-        };
-        (first < self.end).then_some((first, self.end))
+// SAFETY: a block of free frames is nobody's and aligned to its size, and the direct map, which
+// is aligned to more, covers all RAM. Whoever could still write to it has flushed.
+unsafe impl Frames for FreeFrames {
+    fn take(&self, order: u32) -> Option<NonNull<u8>> {
+        let block = FRAMES.get()?.lock().alloc_own(order)?;
+        super::cpu::flush_everywhere(block.stamp(mem::TLB.clock()));
+        NonNull::new((DIRECT_MAP_VA + block.into_own().addr()) as *mut u8)
+    }
+
+    unsafe fn give(&self, at: NonNull<u8>, pages: usize) {
+        if let Some(frames) = FRAMES.get() {
+            let first = Mfn::of(at.as_ptr() as u64 - DIRECT_MAP_VA);
+            let mut frames = frames.lock();
+            (first.0..first.0 + pages as u64).for_each(|mfn| frames.free(Mfn(mfn)));
+        }
     }
 }
 
@@ -90,9 +72,9 @@ pub struct HeapPages;
 
 impl TableSource for HeapPages {
     fn table(&mut self) -> Option<u64> {
-        let layout = Layout::from_size_align(4096, 4096).ok()?;
+        let layout = Layout::from_size_align(PAGE_SIZE, PAGE_SIZE).ok()?;
         // SAFETY: the layout's size is not zero.
-        let page = NonNull::new(unsafe { alloc::alloc::alloc_zeroed(layout) })?;
+        let page = NonNull::new(unsafe { alloc_zeroed(layout) })?;
         Some(page.as_ptr() as u64 - DIRECT_MAP_VA)
     }
 }

@@ -26,6 +26,11 @@ pub struct MemArch(());
 /// The windows must be mapped for all frames below `max_mfn`, the tables zeroed.
 pub unsafe fn init(max_mfn: u64) -> Mem {
     MAX_MFN.store(max_mfn, Ordering::Release);
+    get()
+}
+
+/// The machine's memory, of which nothing is known before [`init`].
+pub fn get() -> Mem {
     Mem(MemArch(()))
 }
 
@@ -65,7 +70,12 @@ impl MemOps for MemArch {
         if at >= MAX_MFN.load(Ordering::Relaxed) * 8 {
             return None;
         }
-        super::paging::translate(M2P_RW_VA + at).map(|(_, pa)| Mfn::of(pa))
+        // What is not mapped as one stands for no RAM.
+        let whole = |at| {
+            super::paging::translate(M2P_RW_VA + at)
+                .filter(|(entry, _)| entry & super::paging::flag::LARGE != 0)
+        };
+        whole(at).or_else(|| whole(0)).map(|(_, pa)| Mfn::of(pa))
     }
 
     #[inline(always)]

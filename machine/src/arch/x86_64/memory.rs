@@ -3,7 +3,7 @@
 //! Why unsafe: fills mapped windows, loads CR3. Runs once on the boot CPU, first on the early
 //! tables, whose direct map covers 4 GiB. Invariant afterwards: nothing is both writable and
 //! executable; the direct map has RAM only; both windows of tables are mapped for every frame
-//! below `frames_end`, holes by shared pages (frame table: read-only zeroes).
+//! below `frames_end`, holes by one shared page each (frame table: read-only zeroes).
 
 use super::io;
 use super::layout::*;
@@ -14,6 +14,8 @@ use crate::boot::{BootInfo, MemoryKind};
 const LARGE: u64 = 1 << 21;
 /// RAM that the direct map has room for.
 pub const MAX_RAM: u64 = HYPERVISOR_END - DIRECT_MAP_VA;
+/// Bytes of the machine-to-phys table where it tells nothing.
+const M2P_FILL: u8 = 0xff;
 /// What the early tables map.
 const EARLY_END: u64 = 1 << 32;
 /// Bytes of RAM that 2 MiB of frame table describe.
@@ -72,33 +74,38 @@ pub fn build(info: &BootInfo, frames: &mut EarlyFrames, gigabyte: bool) -> Optio
     map_image(frames)?;
     map_direct(info, frames, gigabyte)?;
     let end = frames_end(info) << 12;
-    map_window(
-        info,
-        frames,
-        end,
-        FRAME_TABLE_SPAN,
-        &[(FRAME_TABLE_VA, flag::DATA)],
-        true,
-    )?;
+    let table = [Place {
+        va: FRAME_TABLE_VA,
+        bits: flag::DATA,
+        hole: flag::CONST,
+    }];
+    map_window(info, frames, end, FRAME_TABLE_SPAN, &table, 0)?;
+    let shown = flag::CONST & !flag::GLOBAL | flag::USER;
     let m2p = [
-        (M2P_RW_VA, flag::DATA),
-        (M2P_RO_VA, flag::CONST & !flag::GLOBAL | flag::USER),
+        // Entries of frames that are no RAM are written like any.
+        Place {
+            va: M2P_RW_VA,
+            bits: flag::DATA,
+            hole: flag::DATA,
+        },
+        Place {
+            va: M2P_RO_VA,
+            bits: shown,
+            hole: shown,
+        },
     ];
-    map_window(info, frames, end, M2P_SPAN, &m2p, false)?;
+    map_window(info, frames, end, M2P_SPAN, &m2p, M2P_FILL)?;
     // SAFETY: the new tables map the running code, its stack (in the image) and all data that
     // Rust knows of at the same addresses as the early ones.
     unsafe { load_root(paging::host_root()) };
-    // SAFETY: both windows were mapped just now, writable but for the read-only holes of the
-    // frame table, which `windows` leaves out, and nobody reads them yet.
+    // SAFETY: both windows were mapped just now, writable but for holes, which `windows` leaves
+    // out, and nobody reads them yet.
     unsafe {
         for at in windows(info, end, FRAME_TABLE_SPAN) {
             core::ptr::write_bytes((FRAME_TABLE_VA + at) as *mut u8, 0, LARGE as usize);
         }
-        for at in (0..end)
-            .step_by(M2P_SPAN as usize)
-            .map(|a| a / M2P_SPAN * LARGE)
-        {
-            core::ptr::write_bytes((M2P_RW_VA + at) as *mut u8, 0xff, LARGE as usize);
+        for at in windows(info, end, M2P_SPAN) {
+            core::ptr::write_bytes((M2P_RW_VA + at) as *mut u8, M2P_FILL, LARGE as usize);
         }
     }
     Some(())
@@ -183,55 +190,63 @@ fn windows(info: &BootInfo, end: u64, span: u64) -> impl Iterator<Item = u64> {
         .map(move |start| start / span * LARGE)
 }
 
-/// Maps a window of 2 MiB pages, each describing `span` bytes of RAM, at each of `places`.
+/// Where a window of tables is mapped.
+struct Place {
+    va: u64,
+    /// Bits of an entry that maps what describes RAM.
+    bits: u64,
+    /// Bits of one that maps what describes none.
+    hole: u64,
+}
+
+/// Maps a window of 2 MiB pages, each describing `span` bytes of RAM, at each of `places`. What
+/// describes no RAM is one page full of `fill`, mapped again and again.
 fn map_window(
     info: &BootInfo,
     frames: &mut EarlyFrames,
     end: u64,
     span: u64,
-    places: &[(u64, u64)],
-    holes_read_only: bool,
+    places: &[Place],
+    fill: u8,
 ) -> Option<()> {
     let mut hole = None;
-    for start in (0..end).step_by(span as usize) {
-        let backed = has_ram(info, start, start + span);
-        let pa = match hole {
-            Some(pa) if !backed => pa,
-            _ => frames.take(LARGE, LARGE, u64::MAX)?,
-        };
-        if !backed && hole.is_none() {
-            hole = Some(pa);
-            if holes_read_only {
-                clear_large(pa, frames)?;
-            }
+    let backed = |start| has_ram(info, start, start + span);
+    for start in (0..end)
+        .step_by(span as usize)
+        .filter(|start| backed(*start))
+    {
+        let pa = frames.take(LARGE, LARGE, u64::MAX)?;
+        for place in places {
+            let at = place.va + start / span * LARGE;
+            paging::map(&mut EarlyTables(frames), at, pa, LARGE, place.bits, false)?;
         }
-        for &(va, bits) in places {
-            let drop = if !backed && holes_read_only {
-                flag::WRITE
-            } else {
-                0
+    }
+    for place in places {
+        let mut table = None;
+        for start in (0..end)
+            .step_by(span as usize)
+            .filter(|start| !backed(*start))
+        {
+            let source = &mut EarlyTables(frames);
+            let page = match hole {
+                Some(page) => page,
+                None => *hole.insert(filled_page(source, fill)?),
             };
-            let at = va + start / span * LARGE;
-            paging::map(&mut EarlyTables(frames), at, pa, LARGE, bits & !drop, false)?;
+            let table = match table {
+                Some(table) => table,
+                None => *table.insert(paging::repeated(source, page, place.hole)?),
+            };
+            paging::link(source, place.va + start / span * LARGE, table, place.hole)?;
         }
     }
     Some(())
 }
 
-/// Zeroes a 2 MiB page that will be mapped read-only: through the direct map, which may not
-/// be in use yet for high addresses, hence by the early tables' part of it.
-fn clear_large(pa: u64, frames: &mut EarlyFrames) -> Option<()> {
-    if pa < EARLY_END {
-        // SAFETY: 2 MiB of free RAM that the early direct map covers.
-        unsafe { core::ptr::write_bytes((DIRECT_MAP_VA + pa) as *mut u8, 0, LARGE as usize) };
-        return Some(());
-    }
-    let _ = frames;
-    // SAFETY: the final tables are complete but for windows, and map all that is in use.
-    unsafe { load_root(paging::host_root()) };
-    // SAFETY: 2 MiB of free RAM, covered by the final direct map, loaded just now.
-    unsafe { core::ptr::write_bytes((DIRECT_MAP_VA + pa) as *mut u8, 0, LARGE as usize) };
-    Some(())
+fn filled_page(source: &mut EarlyTables<'_>, fill: u8) -> Option<u64> {
+    let page = source.table()?;
+    // SAFETY: taken just now, below 4 GiB, which the early direct map covers.
+    unsafe { core::ptr::write_bytes((DIRECT_MAP_VA + page) as *mut u8, fill, 4096) };
+    Some(page)
 }
 
 /// Loads CR3 and drops global translations.

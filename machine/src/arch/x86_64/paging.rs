@@ -97,22 +97,7 @@ pub fn map(
             () if fits(1 << 21) => 2,
             () => 1,
         };
-        let mut table = host_root();
-        for level in (leaf + 1..=4).rev() {
-            let slot = entry(table, va >> (12 + 9 * (level - 1)));
-            let old = slot.load(Ordering::Relaxed);
-            table = if old & flag::PRESENT == 0 {
-                let new = source.table()?;
-                let up = flag::PRESENT | flag::WRITE | 0x20 | bits & flag::USER;
-                slot.store(new | up, Ordering::Release);
-                new
-            } else if old & flag::LARGE != 0 && level < 4 {
-                return None;
-            } else {
-                old & ADDRESS
-            };
-        }
-        let slot = entry(table, va >> (12 + 9 * (leaf - 1)));
+        let slot = slot(source, va, leaf, bits)?;
         if slot.load(Ordering::Relaxed) & flag::PRESENT != 0 {
             return None;
         }
@@ -121,6 +106,55 @@ pub fn map(
         done += 1 << (12 + 9 * (leaf - 1));
     }
     Some(())
+}
+
+/// A table of level 1 whose entries all map the page `pa`; `bits` are theirs.
+pub fn repeated(source: &mut dyn TableSource, pa: u64, bits: u64) -> Option<u64> {
+    let table = source.table()?;
+    (0..512).for_each(|index| entry(table, index).store(pa | bits, Ordering::Relaxed));
+    Some(table)
+}
+
+/// Makes `table`, one of level 1, map the 2 MiB at `va`, a multiple of that. `bits` are its
+/// leaves'. `None` when tables run out or something else is mapped there already.
+pub fn link(source: &mut dyn TableSource, va: u64, table: u64, bits: u64) -> Option<()> {
+    let _guard = HOST.lock();
+    let slot = slot(source, va, 2, bits)?;
+    if slot.load(Ordering::Relaxed) & flag::PRESENT != 0 {
+        return None;
+    }
+    slot.store(table | upper_bits(bits), Ordering::Release);
+    Some(())
+}
+
+/// Bits of an entry that names a table, above leaves with `bits`.
+fn upper_bits(bits: u64) -> u64 {
+    flag::PRESENT | flag::WRITE | 0x20 | bits & flag::USER
+}
+
+/// The entry of `level` for `va`; the tables above it are made where there are none, for leaves
+/// with `bits`. `None` when tables run out or a larger page is mapped there. [`HOST`] is held.
+fn slot(
+    source: &mut dyn TableSource,
+    va: u64,
+    level: u64,
+    bits: u64,
+) -> Option<&'static AtomicU64> {
+    let mut table = host_root();
+    for upper in (level + 1..=4).rev() {
+        let slot = entry(table, va >> (12 + 9 * (upper - 1)));
+        let old = slot.load(Ordering::Relaxed);
+        table = if old & flag::PRESENT == 0 {
+            let new = source.table()?;
+            slot.store(new | upper_bits(bits), Ordering::Release);
+            new
+        } else if old & flag::LARGE != 0 && upper < 4 {
+            return None;
+        } else {
+            old & ADDRESS
+        };
+    }
+    Some(entry(table, va >> (12 + 9 * (level - 1))))
 }
 
 /// The entry of `level` (1 to 3) that the host's tables have for `va`; `None` when there is no

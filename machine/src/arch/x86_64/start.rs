@@ -24,7 +24,6 @@ struct Facts {
     info: UnsafeCell<BootInfo>,
     platform: UnsafeCell<Platform>,
     settings: UnsafeCell<Settings>,
-    frames: UnsafeCell<Option<EarlyFrames>>,
 }
 
 // SAFETY: written by the boot CPU alone, before `READY`; only read afterwards.
@@ -34,7 +33,6 @@ static FACTS: Facts = Facts {
     info: UnsafeCell::new(BootInfo::new()),
     platform: UnsafeCell::new(Platform::new()),
     settings: UnsafeCell::new(Settings::new()),
-    frames: UnsafeCell::new(None),
 };
 static READY: AtomicBool = AtomicBool::new(false);
 
@@ -133,21 +131,16 @@ pub extern "C" fn boot_entry(magic: u32, at: u32) -> ! {
     if acpi::parse(&EarlyMemory, info.rsdp, info.efi_system_table, platform).is_none() {
         say!("No ACPI tables found");
     }
-    // SAFETY: as above.
-    let frames = unsafe { &mut *FACTS.frames.get() };
-    let frames = frames.insert(free_frames(info, settings));
+    let frames = &mut free_frames(info, settings);
     // SAFETY: before any guest or other CPU, with the direct map writable.
     unsafe { cpu::patch_entry(features::get().smap) };
     if memory::build(info, frames, features::get().gigabyte_pages).is_none() {
         fail("too little memory for its own tables");
     }
     features::init_cpu();
-    let heap = heap_size(platform, frames.bytes());
-    match frames.take(heap, 4096, u64::MAX) {
-        // SAFETY: free RAM in the direct map, taken for good.
-        Some(pa) if unsafe { galloc::init(pa, heap) } => {}
-        _ => fail("too little memory for its heap"),
-    }
+    // SAFETY: `memory::build` mapped both windows for all frames below this, and cleared them.
+    let mem = unsafe { mem::init(memory::frames_end(info)) };
+    galloc::init(free_heap(mem, frames));
     if area::create(0, 0, &mut smp::Areas).is_none() {
         fail("too little memory for the boot CPU's area");
     }
@@ -184,15 +177,19 @@ fn free_frames(info: &BootInfo, settings: &Settings) -> EarlyFrames {
     frames
 }
 
-/// Bytes for the first heap: a base, areas and scheduler data for each CPU, and no more than an
-/// eighth of a small machine.
-fn heap_size(platform: &Platform, free: u64) -> u64 {
-    let wanted = (8 << 20) + platform.cpus.len() as u64 * (512 << 10);
-    (wanted.min(free / 8) & !0xfffff).max(2 << 20)
+/// The heap of what the boot code left free.
+fn free_heap(mem: Mem, frames: &EarlyFrames) -> Heap {
+    let mut heap = Heap::new(mem);
+    for range in frames.ranges() {
+        heap.add_range(Mfn::of(range.base), Mfn::of(range.end()));
+    }
+    heap
 }
 
 extern "C" fn on_area_stack() -> ! {
-    let (info, Some(platform), Some(settings)) = (info(), platform(), settings()) else {
+    let (info, Some(platform), Some(settings), Some(heap)) =
+        (info(), platform(), settings(), galloc::frames())
+    else {
         fail("lost its facts")
     };
     pic::disable();
@@ -211,28 +208,15 @@ extern "C" fn on_area_stack() -> ! {
     let cpu = unsafe { cpu::Cpu::new(0) };
     let cpus = smp::start(info, platform, settings.max_cpus);
     say!("Brought up {cpus} CPUs");
-    // SAFETY: `memory::build` mapped both windows for all frames below this, and cleared them.
-    let mem = unsafe { mem::init(memory::frames_end(info)) };
-    let heap = fill_heap(mem);
     xenios_main(Handover {
         info,
         platform,
-        mem,
+        mem: mem::get(),
         heap,
         cpu,
         cpus,
         modules_freed: 0,
     })
-}
-
-fn fill_heap(mem: Mem) -> Heap {
-    let mut heap = Heap::new(mem);
-    // SAFETY: the boot CPU's last use of the early frames.
-    let frames = unsafe { &mut *FACTS.frames.get() };
-    for range in frames.take().iter().flat_map(|f| f.ranges()) {
-        heap.add_range(Mfn::of(range.base), Mfn::of(range.end()));
-    }
-    heap
 }
 
 fn report(info: &BootInfo, platform: &Platform, source: &str, timer: u64) {

@@ -10,7 +10,7 @@ use super::layout::IMAGE_VA;
 use crate::boot::u32_at;
 
 /// Bytes reserved for the table.
-pub const SPACE: usize = 256 << 10;
+pub const SPACE: usize = 128 << 10;
 
 #[unsafe(link_section = ".symtab_blob")]
 #[used]

@@ -63,6 +63,24 @@ fn exhaustion_is_an_answer() {
 }
 
 #[test]
+fn what_is_kept_back_is_the_hypervisors() {
+    let machine = SimMachine::new(64, 1);
+    let mut heap = heap(machine);
+    heap.keep_back(8);
+    assert_eq!(heap.free_frames(), 56);
+    assert!(heap.alloc(6).is_none(), "the whole of it");
+    let all: Vec<_> = core::iter::from_fn(|| heap.alloc(0)).collect();
+    assert_eq!((all.len(), heap.free_frames()), (56, 0));
+    let own = heap.alloc_own(3).unwrap();
+    assert!(heap.alloc_own(0).is_none());
+    // Nobody gets hold of it until it is given back.
+    let first = own.into_own();
+    assert!(machine.mem().get_any_page(first).is_none());
+    (first.0..first.0 + 8).for_each(|mfn| heap.free(Mfn(mfn)));
+    assert!(heap.alloc(0).is_none() && heap.alloc_own(3).is_some());
+}
+
+#[test]
 fn limits_are_kept() {
     let machine = SimMachine::new(256, 1);
     let mut heap = heap(machine);

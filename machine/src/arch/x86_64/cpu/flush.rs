@@ -4,7 +4,9 @@
 
 use super::super::mem::TLB;
 use super::super::mitigate::xpti;
-use super::super::{area, io};
+use super::super::{apic, area, io, smp};
+use super::FLUSH_VECTOR;
+use crate::cpumask::CpuMask;
 use crate::tlb::Flush;
 use core::arch::asm;
 
@@ -36,6 +38,26 @@ pub fn do_flush(cpu: u32, what: Flush) {
         Flush::Page(va) => unsafe {
             asm!("invlpg [{}]", in(reg) va, options(nostack, preserves_flags));
         },
+    }
+}
+
+/// Flushes `what` on the CPUs of `mask`, of which the running one is `cpu`; waits for the others.
+pub fn flush_on(cpu: u32, mask: &CpuMask, what: Flush) {
+    let mut others = *mask;
+    if others.contains(cpu) {
+        do_flush(cpu, what);
+        others.clear(cpu);
+    }
+    let kick = |cpu| apic::send_ipi(cpu, FLUSH_VECTOR);
+    TLB.request(&others, what, kick, relax);
+}
+
+/// Makes each CPU flush that has not since the TLB clock stood at `stamp`. Nothing is done on
+/// the boot stack, from before any guest.
+pub fn flush_everywhere(stamp: u32) {
+    if let Some(area) = area::current() {
+        let need = TLB.need_flush(&CpuMask::first(smp::online()), stamp);
+        flush_on(area.cpu, &need, Flush::All);
     }
 }
 
