@@ -53,6 +53,15 @@ pub fn read_kernel(cx: &Cx, va: u64, buf: &mut [u8]) -> Result<(), Trap> {
 }
 
 fn read_as(cx: &Cx, va: u64, buf: &mut [u8], access: Access) -> Result<(), Trap> {
+    // For what lies in one word, as most arguments do, the frame need not be held.
+    if (va & 7) as usize + buf.len() <= 8 {
+        let hvm = cx.st.hvm.as_ref().ok_or(Trap::GP)?;
+        let gpa = hvm.translate(va, cx.cpu.regs().rflags, access)?;
+        let word = hvm.memory.read_word(gpa).ok_or(Trap::page_fault(va, 0))?;
+        let bytes = (word >> (8 * (gpa & 7))).to_le_bytes();
+        buf.iter_mut().zip(bytes).for_each(|(to, byte)| *to = byte);
+        return Ok(());
+    }
     pieces(cx, va, buf.len(), access, |page, offset, range| {
         buf.get_mut(range)
             .is_some_and(|part| page.read(offset, part))

@@ -81,7 +81,57 @@ impl HvmVcpu {
     ///
     /// # Errors
     /// The page fault, or #GP for an address that is not canonical.
+    #[inline]
     pub fn translate(&self, va: u64, rflags: u64, access: Access) -> Result<u64, Trap> {
+        match self.translate_marked(va, rflags, access) {
+            Some(gpa) => Ok(gpa),
+            None => self.translate_any(va, rflags, access),
+        }
+    }
+
+    /// As [`HvmVcpu::translate`], in the four levels of 64-bit mode where all entries are there,
+    /// are marked, and allow the access: nearly always. `None` when something else is to be done
+    /// or to be said.
+    fn translate_marked(&self, va: u64, rflags: u64, access: Access) -> Option<u64> {
+        let s = &self.state;
+        let (cr0, cr4, efer) = (s.get(Reg::Cr0), s.get(Reg::Cr4), s.get(Reg::Efer));
+        if cr0 & CR0_PG == 0 || efer & LMA == 0 || !crate::pv::canonical(va) {
+            return None;
+        }
+        let mut table = s.get(Reg::Cr3) & FRAME;
+        let (mut all, mut any) = (u64::MAX, 0);
+        let mut shift = 39;
+        let leaf = loop {
+            let e = self.memory.read_word(table | (va >> shift & 511) << 3)?;
+            if e & (P | A) != P | A {
+                return None;
+            }
+            (all, any) = (all & e, any | e);
+            if shift == 12 || e & PS != 0 && shift < 39 {
+                break e;
+            }
+            table = e & FRAME;
+            shift -= 9;
+        };
+        let writable = all & RW != 0 && leaf & D != 0;
+        let theirs = all & US != 0;
+        let allowed = if access.user {
+            theirs
+        } else if access.exec {
+            !theirs || cr4 & CR4_SMEP == 0
+        } else {
+            !theirs || cr4 & CR4_SMAP == 0 || rflags & rflags::AC != 0
+        };
+        if !allowed || access.write && !writable || access.exec && any & NX != 0 {
+            return None;
+        }
+        let offset = (1u64 << shift) - 1;
+        Some(leaf & FRAME & !offset | va & offset)
+    }
+
+    /// As [`HvmVcpu::translate`], whatever there is: the whole of what a processor does.
+    #[cold]
+    pub(super) fn translate_any(&self, va: u64, rflags: u64, access: Access) -> Result<u64, Trap> {
         let s = &self.state;
         let (cr0, cr4) = (s.get(Reg::Cr0), s.get(Reg::Cr4));
         if cr0 & CR0_PG == 0 {

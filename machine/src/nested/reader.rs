@@ -12,8 +12,10 @@ use core::cell::Cell;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 /// How many are remembered, by the guest frame's lowest bits: a leaf of many frames may be there
-/// several times.
+/// several times. What another one drives out of its place goes to the place opposite.
 const HINTS: usize = 16;
+/// From a place to the one opposite.
+const OPPOSITE: usize = HINTS / 2;
 
 /// A leaf of memory.
 #[derive(Clone, Copy)]
@@ -57,25 +59,40 @@ impl Reader {
     #[inline]
     fn leaf(&self, gfn: u64) -> Option<(&AtomicU64, Entry, Mfn)> {
         let cell = self.hints.get(gfn as usize % HINTS)?;
-        let hint = cell.get();
-        let within = gfn.wrapping_sub(hint.first);
-        if within < hint.frames {
-            let slot = self.nested.mem.0.words(hint.table).get(hint.index)?;
-            if load(slot) == hint.entry {
-                return Some((slot, hint.entry, Mfn(hint.entry.mfn().0 + within)));
-            }
+        match self.known(cell, gfn) {
+            None => self.other(gfn),
+            known => known,
         }
-        self.look(cell, gfn)
     }
 
+    /// The same, if it is remembered in `cell`.
+    #[inline]
+    fn known(&self, cell: &Cell<Hint>, gfn: u64) -> Option<(&AtomicU64, Entry, Mfn)> {
+        let hint = cell.get();
+        let within = gfn.wrapping_sub(hint.first);
+        if within >= hint.frames {
+            return None;
+        }
+        let slot = self.nested.mem.0.words(hint.table).get(hint.index)?;
+        let mfn = Mfn(hint.entry.mfn().0 + within);
+        (load(slot) == hint.entry).then_some((slot, hint.entry, mfn))
+    }
+
+    /// The same, if it is remembered in the place opposite, or by a look at the tables.
     #[cold]
-    fn look(&self, cell: &Cell<Hint>, gfn: u64) -> Option<(&AtomicU64, Entry, Mfn)> {
+    fn other(&self, gfn: u64) -> Option<(&AtomicU64, Entry, Mfn)> {
+        let cell = self.hints.get(gfn as usize % HINTS)?;
+        let opposite = self.hints.get((gfn as usize % HINTS) ^ OPPOSITE)?;
+        if let Some(known) = self.known(opposite, gfn) {
+            return Some(known);
+        }
         let (table, slot, entry, level) = self.nested.leaf_in(Gfn(gfn))?;
         if !entry.kind().is_counted() {
             return None;
         }
         let frames = 1u64 << (9 * (level - 1));
         let within = gfn & (frames - 1);
+        opposite.set(cell.get());
         cell.set(Hint {
             first: gfn - within,
             frames,

@@ -69,6 +69,54 @@ fn walks_heed_every_right() {
 }
 
 #[test]
+fn the_quick_walk_says_what_the_whole_one_says() {
+    let world = World::new(1);
+    let dom = guest(&world);
+    let mut found = 0;
+    for case in 0..1u32 << 13 {
+        let bit = |index: u32| u64::from(case >> index & 1);
+        // Rights and marks of the leaf, rights of what is above it, and the processor's mode.
+        let marks = bit(3) << 5 | bit(4) << 6;
+        let leaf = 0x80 | bit(0) | bit(1) << 1 | bit(2) << 2 | marks;
+        let upper = 0x21 | bit(5) << 1 | bit(6) << 2;
+        let access = Access {
+            write: bit(7) != 0,
+            exec: bit(8) != 0,
+            user: bit(9) != 0,
+        };
+        let cr4 = bit(10) * (control::CR4_SMEP | control::CR4_SMAP);
+        let flags = bit(11) * rflags::AC;
+        let cr0 = control::CR0_PG | control::CR0_PE | (bit(12) * control::CR0_WP);
+        let tables = || {
+            for (at, next) in [(0, 0x1000), (0x1000, 0x2000)] {
+                let entry = (TABLES + next) | upper;
+                store(&world, &dom, TABLES + at, &entry.to_le_bytes());
+            }
+            store(&world, &dom, TABLES + 0x2000, &leaf.to_le_bytes());
+        };
+        let walk = |whole: bool| {
+            tables();
+            let got = on(&world, &dom, |cx| {
+                let hvm = cx.st.hvm.as_mut().unwrap();
+                hvm.state.set(Reg::Cr0, cr0);
+                hvm.state.set(Reg::Cr4, control::CR4_PAE | cr4);
+                match whole {
+                    true => hvm.translate_any(0x5123, flags, access),
+                    false => hvm.translate(0x5123, flags, access),
+                }
+            });
+            let mut marks = [0; 8];
+            load(&world, &dom, TABLES + 0x2000, &mut marks);
+            (got, marks)
+        };
+        let whole = walk(true);
+        assert_eq!(walk(false), whole, "{case:#x}");
+        found += u32::from(whole.0.is_ok());
+    }
+    assert!(found > 1000, "{found}");
+}
+
+#[test]
 fn frames_come_and_go_with_their_places() {
     let world = World::new(1);
     let dom = guest(&world);

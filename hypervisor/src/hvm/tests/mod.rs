@@ -57,6 +57,11 @@ fn store(world: &World, dom: &Domain, gpa: u64, bytes: &[u8]) {
     assert!(page.write(gpa as usize & 4095, bytes));
 }
 
+fn load(world: &World, dom: &Domain, gpa: u64, bytes: &mut [u8]) {
+    let page = dom.page(world.hv.mem, Gfn(gpa >> 12)).unwrap();
+    assert!(page.read(gpa as usize & 4095, bytes));
+}
+
 /// A domain with RAM, in 64-bit code at [`CODE`] on identity tables.
 fn guest(world: &World) -> Arc<Domain> {
     let dom = world.hvm_domain(0, true, 2);

@@ -229,3 +229,34 @@ fn a_reader_remembers_nothing_that_is_not_so_any_more() {
     assert_eq!(reader.read_word(at(701)), Some(0));
     assert!(reader.is_memory(Gfn(701)));
 }
+
+#[test]
+fn what_is_remembered_in_one_place_is_not_mixed_up() {
+    use crate::nested::Reader;
+    use alloc::sync::Arc;
+    let machine = SimMachine::new(4096, 1);
+    let mut heap = heap(machine);
+    let nested = Arc::new(Nested::new(page(&mut heap), 30));
+    let reader = Reader::new(nested.clone());
+    let mut frames = || heap.alloc(0)?.into_page(true);
+    // All of one place and the one opposite.
+    let gfns = (0..12).map(|i| 5 + 8 * i);
+    let mut mfns = alloc::vec::Vec::new();
+    for gfn in gfns.clone() {
+        let page = frames().unwrap();
+        mfns.push(page.mfn());
+        let old = nested.lock().set(Gfn(gfn), Leaf::Ram(page), &mut frames);
+        assert!(old.unwrap().page.is_none());
+    }
+    for step in 0..500usize {
+        let index = step * step % 12;
+        let gfn = 5 + 8 * index as u64;
+        if step % 7 == 0 {
+            let page = frames().unwrap();
+            mfns[index] = page.mfn();
+            let old = nested.lock().set(Gfn(gfn), Leaf::Ram(page), &mut frames);
+            drop(old.unwrap().page);
+        }
+        assert_eq!(reader.page(Gfn(gfn)).unwrap().0.mfn(), mfns[index]);
+    }
+}
