@@ -23,8 +23,8 @@ const POOL: u64 = 1 << 20;
 pub struct HvmDomain {
     /// Guest-physical memory.
     pub nested: Arc<Nested>,
-    /// Bytes for its tables, as the tools set and read them; how many it may really have is
-    /// [`p2m`]'s to say.
+    /// Bytes that its tables may take, as the tools set and read them. Nothing is set aside: a
+    /// table is a free frame. The control domain's are [`p2m`]'s to say.
     pub pool: AtomicU64,
     /// The highest guest frame that ever was anything.
     pub max_gfn: AtomicU64,

@@ -93,8 +93,8 @@ pub fn pool_size(cx: &mut Cx, call: &mut Call) -> HyperResult {
     Ok(0)
 }
 
-/// `XEN_DOMCTL_set_paging_mempool_size`: tables are made of free memory when they are needed, so
-/// the size is only kept. Errors: `ESRCH`; `EOPNOTSUPP` for a PV guest; `EINVAL` for a part of a
+/// `XEN_DOMCTL_set_paging_mempool_size`: tables are made of free memory when they are needed, up
+/// to this size; those that are more already stay. Errors: `ESRCH`; `EOPNOTSUPP` for a PV guest; `EINVAL` for a part of a
 /// page.
 pub fn set_pool_size(cx: &mut Cx, call: &mut Call) -> HyperResult {
     let dom = call.target(cx)?;

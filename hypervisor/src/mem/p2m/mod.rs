@@ -17,10 +17,10 @@ use crate::hv::Hypervisor;
 use crate::mem::alloc::{ANYWHERE, alloc_clean_block};
 use core::sync::atomic::Ordering;
 use machine::nested::{Found, Leaf, MAX_GFN, NestedError, Stale};
-use machine::{Cpu, CpuApi, Gfn, Mem, Mfn, Page};
+use machine::{Cpu, CpuApi, Gfn, Mem, Mfn, PAGE_SHIFT, Page};
 use xen_abi::Errno;
 
-/// Tables that a domain may have in any case.
+/// Tables that the control domain may have in any case: nobody sets the size of its pool.
 const MIN_TABLES: u64 = 2048;
 /// Frames of memory that it may have for each further one. A table maps 512 of them, so this
 /// is for maps with holes.
@@ -102,11 +102,16 @@ fn open(dom: &Domain) -> Result<(), Errno> {
     }
 }
 
-/// A further table, if the domain may have one: they are on no account of its own.
+/// A further table, if the domain may have one: as many fit in the pool that the tools set.
 fn another_table(hv: &Hypervisor, cpu: &mut Cpu, dom: &Domain) -> Option<Page> {
-    let most = MIN_TABLES.max(dom.pages.max() / FRAMES_PER_TABLE);
-    let tables = dom.hvm.get()?.nested.tables();
-    (tables < most).then(|| table_frame(hv, cpu)).flatten()
+    let hvm = dom.hvm.get()?;
+    let most = match dom.privileged {
+        true => MIN_TABLES.max(dom.pages.max() / FRAMES_PER_TABLE),
+        false => hvm.pool.load(Ordering::Relaxed) >> PAGE_SHIFT,
+    };
+    (hvm.nested.tables() < most)
+        .then(|| table_frame(hv, cpu))
+        .flatten()
 }
 
 fn errno(error: NestedError) -> Errno {

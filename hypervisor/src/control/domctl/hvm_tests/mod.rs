@@ -274,6 +274,34 @@ fn the_pool_is_what_was_set() {
 }
 
 #[test]
+fn tables_fit_in_the_pool() {
+    let world = World::new(1);
+    let control = world.domain(0, true, 1);
+    create(&world, &control, 2);
+    let dom = world.hv.domain(2).unwrap();
+    let pool = |pages: u64| {
+        let mut arm = DomctlPagingMempool { size: pages << 12 };
+        let cmd = XEN_DOMCTL_set_paging_mempool_size;
+        assert!(tool(&world, &control, cmd, 2, &mut arm).is_ok());
+    };
+    let tables = || dom.hvm.get().unwrap().nested.tables();
+    // A table of each level, then others of the lowest.
+    pool(5);
+    assert_eq!(populate(&world, &control, 2, 0, 0), Ok(1));
+    assert_eq!(populate(&world, &control, 2, 512, 0), Ok(1));
+    assert_eq!(tables(), 5);
+    assert_eq!(populate(&world, &control, 2, 1024, 0), Ok(0));
+    assert_eq!(populate(&world, &control, 2, 513, 0), Ok(1));
+    // Less than there are: they stay.
+    pool(2);
+    assert_eq!(populate(&world, &control, 2, 514, 0), Ok(1));
+    assert_eq!(populate(&world, &control, 2, 1024, 0), Ok(0));
+    pool(6);
+    assert_eq!(populate(&world, &control, 2, 1024, 0), Ok(1));
+    assert_eq!(tables(), 6);
+}
+
+#[test]
 fn operations_on_virtual_machines_answer_the_control_domain() {
     let world = World::new(1);
     let control = world.domain(0, true, 1);
