@@ -23,6 +23,7 @@
 pub mod arch_x86;
 pub mod argo;
 pub mod callback;
+pub mod compat;
 pub mod domctl;
 pub mod elfnote;
 pub mod errno;
