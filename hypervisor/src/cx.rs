@@ -5,6 +5,7 @@ use crate::fail::Fail;
 use crate::hv::Hypervisor;
 use alloc::sync::Arc;
 use machine::{Cpu, CpuApi, GuestRegs};
+use xen_abi::compat::Width;
 
 /// The context of one exit.
 pub struct Cx<'a> {
@@ -20,6 +21,8 @@ pub struct Cx<'a> {
     pub st: &'a mut VcpuState,
     /// Whether it goes on running; cleared by whatever blocks, yields or kills it.
     pub live: bool,
+    /// The width of the code whose call is served: what its pointers and structures look like.
+    pub width: Width,
 }
 
 impl Cx<'_> {

@@ -5,6 +5,7 @@ use core::marker::PhantomData;
 use machine::CpuApi;
 use xen_abi::Errno;
 use xen_abi::arch_x86::HYPERVISOR_VIRT_END;
+use xen_abi::compat::{Layout, Width};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 /// One past the low half of addresses.
@@ -55,8 +56,11 @@ impl<T> GuestPtr<T> {
         }
     }
 
-    /// Element `index` on.
-    pub const fn add(self, index: u64) -> Self {
+    /// Element `index` on, of a type that has one form; of others [`Cx::at`] tells.
+    pub const fn add(self, index: u64) -> Self
+    where
+        T: Layout<Compat = T>,
+    {
         GuestPtr::new(
             self.addr
                 .wrapping_add(index.wrapping_mul(size_of::<T>() as u64)),
@@ -75,25 +79,65 @@ impl<T> GuestPtr<T> {
 }
 
 impl Cx<'_> {
-    /// Copies a value from the guest. Errors: `EFAULT`.
+    /// Element `index` of an array of the caller's.
     #[inline]
-    pub fn copy_in<T: FromBytes + IntoBytes>(&mut self, ptr: GuestPtr<T>) -> Result<T, Errno> {
+    pub fn at<T: Layout>(&self, list: GuestPtr<T>, index: u64) -> GuestPtr<T> {
+        let size = T::size(self.width) as u64;
+        GuestPtr::new(list.addr.wrapping_add(index.wrapping_mul(size)))
+    }
+
+    /// Copies a value from the guest, in the caller's form. Errors: `EFAULT`.
+    #[inline]
+    pub fn copy_in<T: Layout>(&mut self, ptr: GuestPtr<T>) -> Result<T, Errno> {
+        if T::SAME || self.width == Width::W64 {
+            self.get(ptr)
+        } else {
+            self.get(ptr.cast()).map(T::widen)
+        }
+    }
+
+    /// Copies a value to the guest, in the caller's form. Errors: `EFAULT`.
+    #[inline]
+    pub fn copy_out<T: Layout>(&mut self, ptr: GuestPtr<T>, value: &T) -> Result<(), Errno> {
+        self.copy_out_as(self.width, ptr, value)
+    }
+
+    /// As [`copy_out`](Self::copy_out), in the form of a width. Errors: `EFAULT`.
+    #[inline]
+    pub fn copy_out_as<T: Layout>(
+        &mut self,
+        width: Width,
+        ptr: GuestPtr<T>,
+        value: &T,
+    ) -> Result<(), Errno> {
+        if T::SAME || width == Width::W64 {
+            self.put(ptr.addr, value)
+        } else {
+            self.put(ptr.addr, &value.narrow())
+        }
+    }
+
+    /// `EFAULT` unless a pointer and what it points to, an array of `count`, can be the caller's.
+    pub fn check_array<T: Layout>(&self, list: GuestPtr<T>, count: u64) -> Result<(), Errno> {
+        let bytes = count.checked_mul(T::size(self.width) as u64);
+        let bytes = bytes.and_then(|bytes| usize::try_from(bytes).ok());
+        let ok = bytes.is_some_and(|bytes| machine::cpu::guest_va_ok(list.addr, bytes));
+        ok.then_some(()).ok_or(Errno::EFAULT)
+    }
+
+    #[inline]
+    fn get<T: FromBytes + IntoBytes>(&mut self, ptr: GuestPtr<T>) -> Result<T, Errno> {
         match self.cpu.get_guest(ptr.addr()) {
             Ok(value) => Ok(value),
             Err(_) => self.hvm_copy_in(ptr),
         }
     }
 
-    /// Copies a value to the guest. Errors: `EFAULT`.
     #[inline]
-    pub fn copy_out<T: IntoBytes + Immutable>(
-        &mut self,
-        ptr: GuestPtr<T>,
-        value: &T,
-    ) -> Result<(), Errno> {
-        match self.cpu.put_guest(ptr.addr(), value) {
+    fn put<T: IntoBytes + Immutable>(&mut self, addr: u64, value: &T) -> Result<(), Errno> {
+        match self.cpu.put_guest(addr, value) {
             Ok(()) => Ok(()),
-            Err(_) => self.hvm_copy_out(ptr.addr(), value.as_bytes()),
+            Err(_) => self.hvm_copy_out(addr, value.as_bytes()),
         }
     }
 

@@ -76,6 +76,7 @@ fn run_vcpu(cpu: &mut Cpu, hv: &Hypervisor, vcpu: &Arc<Vcpu>) {
         vcpu,
         st,
         live: true,
+        width: Default::default(),
     };
     crate::time::enter(&mut cx);
     loop {

@@ -27,7 +27,7 @@ use machine::hvm::HvmCpu;
 use machine::platform::Platform;
 use machine::{CpuApi, Lock, Mfn, PAGE_SIZE, Page, PageType, TypeGet};
 use spin::Once;
-use zerocopy::{FromBytes, Immutable, IntoBytes};
+use xen_abi::compat::Layout;
 
 /// Where a test domain's data pages are mapped, one after the other.
 pub const DATA_VA: u64 = 0x40_0000;
@@ -212,6 +212,7 @@ impl World {
             vcpu,
             st: &mut state,
             live: true,
+            width: Default::default(),
         };
         let result = f(&mut cx);
         cpu.unset_root();
@@ -251,6 +252,7 @@ impl World {
             vcpu,
             st: &mut state,
             live: true,
+            width: Default::default(),
         };
         let result = f(&mut cx);
         cpu.save_hvm(&mut state.hvm.as_mut().unwrap().state);
@@ -273,7 +275,7 @@ impl TestDomain {
 }
 
 /// Makes a call whose argument is the address of a structure, and reads that back.
-pub fn call<T: FromBytes + IntoBytes + Immutable>(
+pub fn call<T: Layout>(
     cx: &mut Cx,
     arg: &mut T,
     f: impl FnOnce(&mut Cx, u64) -> HyperResult,

@@ -30,6 +30,7 @@ use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use machine::{AtomicCpuMask, Lock, Page};
 use spin::Once;
 use xen_abi::arch_x86::ArchDomainconfig;
+use xen_abi::compat::{SharedOffsets, Width};
 use xen_abi::shared_info::{VCPU_INFO_SIZE, VCPU_INFO_UPCALL_MASK};
 use xen_abi::{DomId, Errno};
 
@@ -50,6 +51,8 @@ pub struct Domain {
     pub vcpus: Box<[Once<Arc<Vcpu>>]>,
     /// The page that it shares with the hypervisor.
     pub shared_info: WritablePage,
+    /// Whether what is shared with it has the form of 32-bit code; see [`Domain::width`].
+    narrow: AtomicBool,
     /// Its memory.
     pub pages: DomainPages,
     /// CPUs whose TLB may hold translations of this domain.
@@ -135,6 +138,7 @@ impl Domain {
             handle: domain_lock([0; 16]),
             vcpus: vcpus.into_boxed_slice(),
             shared_info,
+            narrow: AtomicBool::new(false),
             pages: DomainPages::new(max_pages),
             dirty_cpus: AtomicCpuMask::new(),
             memory_map: domain_lock(Vec::new()),
@@ -162,6 +166,28 @@ impl Domain {
             shutdown_code: AtomicU32::new(u32::MAX),
             pollers: AtomicU32::new(0),
         }))
+    }
+
+    /// The width of the kernel that reads what is shared with it: the shared page, the vCPUs'
+    /// parts of it, their run states.
+    #[inline(always)]
+    pub fn width(&self) -> Width {
+        match self.narrow.load(Ordering::Relaxed) {
+            true => Width::W32,
+            false => Width::W64,
+        }
+    }
+
+    /// Where things are in its shared page.
+    #[inline(always)]
+    pub fn shared_offsets(&self) -> &'static SharedOffsets {
+        SharedOffsets::of(self.width())
+    }
+
+    /// Changes the width. What is in the shared page already stays as it is: the kernel has yet
+    /// to begin with it.
+    pub fn set_width(&self, width: Width) {
+        self.narrow.store(width == Width::W32, Ordering::Relaxed);
     }
 
     /// The owner number of its frames.

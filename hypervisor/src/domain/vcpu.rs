@@ -31,10 +31,10 @@ impl Drop for GuestArea {
 }
 
 impl GuestArea {
-    /// `len` bytes from `offset` on, which must be 8-byte aligned and lie in the frame. Takes over
+    /// `len` bytes from `offset` on, which must be 4-byte aligned and lie in the frame. Takes over
     /// a reference to its type, which goes with the area.
     pub fn new(page: Page, offset: usize, len: usize) -> Option<GuestArea> {
-        (offset.is_multiple_of(8) && offset.checked_add(len)? <= machine::PAGE_SIZE)
+        (offset.is_multiple_of(4) && offset.checked_add(len)? <= machine::PAGE_SIZE)
             .then_some(GuestArea { page, offset })
     }
 
@@ -60,7 +60,8 @@ impl GuestArea {
         self.page.u32_at(self.offset + at)
     }
 
-    /// The 64-bit word at byte `at`.
+    /// The 64-bit word at byte `at`; `None` where the area is not aligned to 8 bytes, as only
+    /// 32-bit kernels have it.
     #[inline]
     pub fn u64(&self, at: usize) -> Option<&AtomicU64> {
         self.page.u64_at(self.offset + at)

@@ -11,7 +11,7 @@ use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use machine::Lock;
 use xen_abi::Errno;
 use xen_abi::event_channel::{EVTCHN_FIFO_NR_CHANNELS, EvtchnPort};
-use xen_abi::xen::{EVTCHN_2L_NR_CHANNELS, NR_VIRQS};
+use xen_abi::xen::NR_VIRQS;
 
 /// A domain's event channels.
 pub struct EventState {
@@ -82,7 +82,7 @@ impl Ports {
         let form = if self.array.is_some() {
             EVTCHN_FIFO_NR_CHANNELS
         } else {
-            EVTCHN_2L_NR_CHANNELS
+            dom.shared_offsets().ports()
         };
         if self.dead {
             return Err(Errno::ENOSPC);

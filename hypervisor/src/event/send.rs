@@ -15,7 +15,7 @@ use core::sync::atomic::Ordering;
 use machine::Cpu;
 use xen_abi::Errno;
 use xen_abi::event_channel::{EvtchnPort, EvtchnSend};
-use xen_abi::shared_info::{VCPU_INFO_PENDING_SEL, VCPU_INFO_UPCALL_PENDING};
+use xen_abi::shared_info::VCPU_INFO_UPCALL_PENDING;
 
 /// What came of making a port pending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,8 +173,11 @@ pub fn send_pirq(hv: &Hypervisor, cpu: &Cpu, dom: &Domain, pirq: u32) -> bool {
 /// may have been raised at the old one.
 pub fn vcpu_info_moved(hv: &Hypervisor, cpu: &Cpu, dom: &Domain, vcpu: &Arc<Vcpu>) {
     let Some(info) = vcpu.info() else { return };
-    if let Some(selector) = info.u64(VCPU_INFO_PENDING_SEL) {
-        selector.store(u64::MAX, Ordering::SeqCst);
+    let offsets = dom.shared_offsets();
+    for word in 0..offsets.word_bits as usize / 32 {
+        if let Some(selector) = info.u32(offsets.pending_sel + word * 4) {
+            selector.store(u32::MAX, Ordering::SeqCst);
+        }
     }
     if let Some(flag) = info.byte(VCPU_INFO_UPCALL_PENDING) {
         flag.store(1, Ordering::SeqCst);

@@ -5,8 +5,8 @@ use crate::fail::{Fail, HyperResult};
 use crate::guest::GuestPtr;
 use machine::CpuApi;
 use xen_abi::Errno;
+use xen_abi::compat::Layout;
 use xen_abi::grant_table::*;
-use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 /// The arguments of a call on an array.
 #[derive(Clone, Copy, Debug)]
@@ -20,7 +20,7 @@ pub struct Batch {
 }
 
 /// A structure with a `GNTST_*` status in it.
-pub trait Op: FromBytes + IntoBytes + Immutable {
+pub trait Op: Layout {
     /// Says how it went.
     fn set_status(&mut self, status: i16);
 }
@@ -51,14 +51,14 @@ ops!(
 
 /// Does `f` to each structure and writes it back. Errors: `EFAULT`; `Restart` between two, or
 /// when `f` says so with nothing done.
-pub fn each<T: FromBytes + IntoBytes + Immutable>(
+pub fn each<T: Layout>(
     cx: &mut Cx,
     batch: Batch,
     mut f: impl FnMut(&mut Cx, &mut T) -> Result<(), Fail>,
 ) -> HyperResult {
     let list = GuestPtr::<T>::new(batch.addr);
     for i in 0..batch.count {
-        let at = list.add(i);
+        let at = cx.at(list, i);
         let mut result = Ok(());
         if i > 0 && cx.cpu.work_pending() {
             result = Err(Fail::Restart);
@@ -82,7 +82,7 @@ pub fn each<T: FromBytes + IntoBytes + Immutable>(
 
 /// Does `f` to the only structure there may be and writes it back. Errors: `EINVAL` when the
 /// caller gave another number; `EFAULT`.
-pub fn one<T: FromBytes + IntoBytes + Immutable>(
+pub fn one<T: Layout>(
     cx: &mut Cx,
     batch: Batch,
     f: impl FnOnce(&mut Cx, &mut T) -> Result<(), Fail>,

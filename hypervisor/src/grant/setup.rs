@@ -11,6 +11,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
 use machine::{Cpu, Page};
+use xen_abi::compat::{Layout, Ulong};
 use xen_abi::grant_table::*;
 use xen_abi::{DomId, Errno};
 
@@ -25,9 +26,10 @@ fn target(cx: &Cx, dom: DomId) -> Result<Arc<Domain>, i16> {
 /// `GNTTABOP_setup_table`.
 pub fn setup_table_op(cx: &mut Cx, batch: Batch) -> HyperResult {
     batch::one(cx, batch, |cx, op: &mut GnttabSetupTable| {
-        GuestPtr::<u64>::new(op.frame_list).check()?;
+        let to = GuestPtr::<Ulong>::new(op.frame_list);
+        to.check()?;
         op.status = match setup_table(cx, op.dom, op.nr_frames) {
-            Ok(frames) => give_frames(cx, op.frame_list, &frames),
+            Ok(frames) => give_frames(cx, to, &frames, Ulong),
             Err(status) => status,
         };
         Ok(())
@@ -65,9 +67,15 @@ fn list<'a>(
     Ok(list)
 }
 
-fn give_frames(cx: &mut Cx, to: u64, frames: &[u64]) -> i16 {
+/// Writes frames to the guest's list, each as the `item` that the list is of.
+fn give_frames<T: Layout>(
+    cx: &mut Cx,
+    to: GuestPtr<T>,
+    frames: &[u64],
+    item: impl Fn(u64) -> T,
+) -> i16 {
     for (i, frame) in frames.iter().enumerate() {
-        if cx.copy_out(GuestPtr::new(to).add(i as u64), frame).is_err() {
+        if cx.copy_out(cx.at(to, i as u64), &item(*frame)).is_err() {
             return GNTST_bad_virt_addr;
         }
     }
@@ -77,7 +85,8 @@ fn give_frames(cx: &mut Cx, to: u64, frames: &[u64]) -> i16 {
 /// `GNTTABOP_get_status_frames`.
 pub fn status_frames_op(cx: &mut Cx, batch: Batch) -> HyperResult {
     batch::one(cx, batch, |cx, op: &mut GnttabGetStatusFrames| {
-        GuestPtr::<u64>::new(op.frame_list).check()?;
+        let to = GuestPtr::<u64>::new(op.frame_list);
+        to.check()?;
         let frames = target(cx, op.dom).and_then(|dom| {
             let table = dom.grants.table.lock();
             if table.version != 2 || op.nr_frames > table.status_frames() {
@@ -86,7 +95,8 @@ pub fn status_frames_op(cx: &mut Cx, batch: Batch) -> HyperResult {
             list(&dom, op.nr_frames, |i| table.status_frame(i))
         });
         op.status = match frames {
-            Ok(frames) => give_frames(cx, op.frame_list, &frames),
+            // Of 64 bits each, for 32-bit code too.
+            Ok(frames) => give_frames(cx, to, &frames, |frame| frame),
             Err(status) => status,
         };
         Ok(())

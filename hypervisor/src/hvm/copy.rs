@@ -6,6 +6,7 @@ use crate::cx::Cx;
 use machine::hvm::HvmApi;
 use machine::{CpuApi, Gfn, PAGE_SIZE, Page};
 use x86_emulate::Trap;
+use xen_abi::compat::Width;
 
 /// Calls `each` with the pieces of an access that lie in one page: the page, whether it may be
 /// written, the offset in it, and the range of the buffer.
@@ -21,6 +22,10 @@ fn pieces(
     let mut done = 0;
     while done < len {
         let at = va.checked_add(done as u64).ok_or(Trap::GP)?;
+        // 32-bit code has nothing beyond its addresses, whatever its tables say.
+        if cx.width == Width::W32 && at > u32::MAX.into() {
+            return Err(Trap::page_fault(at, 0));
+        }
         let offset = at as usize & (PAGE_SIZE - 1);
         let count = (PAGE_SIZE - offset).min(len - done);
         let gpa = hvm.translate(at, flags, access)?;

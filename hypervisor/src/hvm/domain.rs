@@ -1,6 +1,7 @@
 //! What a hardware-virtualised domain has beside what all have, and how it comes to it.
 
 use super::{HvmVcpu, params};
+use crate::cx::Cx;
 use crate::domain::{Domain, Vcpu};
 use crate::hv::Hypervisor;
 use crate::locks;
@@ -48,6 +49,15 @@ impl HvmDomain {
     pub fn param(&self, index: u32) -> Option<&AtomicU64> {
         self.params.get(index as usize)
     }
+}
+
+/// The calling kernel begins, as it does with few calls, all of them early: what is shared with
+/// it takes the form of the code that it runs just now.
+pub fn latch_width(cx: &Cx) {
+    let Some(hvm) = &cx.st.hvm else { return };
+    cx.dom.set_width(hvm.width());
+    // The clock is what it reads without any more calls.
+    crate::time::show_wall(cx.hv, cx.dom);
 }
 
 /// Makes a domain that has no vCPUs yet a hardware-virtualised one. Errors: `ENOMEM`.

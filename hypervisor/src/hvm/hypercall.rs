@@ -1,10 +1,14 @@
 //! Hypercalls by VMMCALL.
+//!
+//! 32-bit code has its arguments in other registers: they are put where 64-bit code has them for
+//! the time of the call, so that nothing but this file knows.
 
 use crate::cx::Cx;
 use crate::fail::Fail;
 use machine::hvm::HvmApi;
-use machine::{CpuApi, Page};
+use machine::{CpuApi, GuestRegs, Page};
 use xen_abi::Errno;
+use xen_abi::compat::Width;
 use xen_abi::hypercall::IRET;
 
 /// Bytes of VMMCALL.
@@ -27,30 +31,80 @@ pub fn fill_page(page: &Page) {
     }
 }
 
-/// Serves the hypercall in the guest's registers. Users may make none, and 32-bit code, whose
-/// structures have another form, cannot yet.
+/// Serves the hypercall in the guest's registers. The guest's users may make none.
 #[inline(always)]
 pub fn serve(cx: &mut Cx) {
-    let allowed = match &mut cx.st.hvm {
-        Some(hvm) if hvm.state.cpl() != 0 => Err(Errno::EPERM),
-        Some(hvm) if !hvm.is_64bit() => Err(Errno::ENOSYS),
-        Some(hvm) => {
-            hvm.state.clear_shadow();
-            Ok(())
-        }
-        None => return,
-    };
+    let Some(hvm) = &mut cx.st.hvm else { return };
+    hvm.state.clear_shadow();
+    let (allowed, wide) = (hvm.may_call(), hvm.is_64bit());
+    if !wide || !allowed {
+        return serve_other(cx, allowed);
+    }
     let regs = cx.cpu.regs_mut();
     let nr = regs.rax;
     regs.rip = regs.rip.wrapping_add(LEN);
-    let result = match allowed {
-        Ok(()) => crate::hypercall::dispatch_hvm(cx, nr),
-        Err(errno) => Err(errno.into()),
-    };
-    match result {
+    match crate::hypercall::dispatch_hvm(cx, nr) {
         Ok(value) => cx.cpu.regs_mut().rax = value as u64,
         Err(fail) => failed(cx, fail),
     }
+}
+
+/// A call that is not made by the kernel's 64-bit code.
+#[cold]
+#[inline(never)]
+fn serve_other(cx: &mut Cx, allowed: bool) {
+    if !allowed {
+        let regs = cx.cpu.regs_mut();
+        regs.rip = regs.rip.wrapping_add(LEN);
+        regs.rax = Errno::EPERM.neg() as u64;
+        return;
+    }
+    let before = *cx.cpu.regs();
+    *cx.cpu.regs_mut() = spread(&before);
+    cx.width = Width::W32;
+    let result = crate::hypercall::dispatch_hvm(cx, before.rax & LOW);
+    cx.width = Width::W64;
+    let args = *cx.cpu.regs();
+    let regs = cx.cpu.regs_mut();
+    *regs = before;
+    match result {
+        Ok(value) => finish(regs, value),
+        Err(Fail::Errno(errno)) => finish(regs, errno.neg()),
+        // What is left to do; the instruction is made again.
+        Err(Fail::Restart) => gather(regs, &args),
+        Err(Fail::Crash(why)) => super::crash(cx, why),
+    }
+}
+
+/// What 32-bit code has of a register.
+const LOW: u64 = 0xffff_ffff;
+
+fn finish(regs: &mut GuestRegs, value: i64) {
+    regs.rax = value as u64 & LOW;
+    regs.rip = regs.rip.wrapping_add(LEN) & LOW;
+}
+
+/// The registers with the arguments where 64-bit code has them.
+fn spread(r: &GuestRegs) -> GuestRegs {
+    GuestRegs {
+        rdi: r.rbx & LOW,
+        rsi: r.rcx & LOW,
+        rdx: r.rdx & LOW,
+        r10: r.rsi & LOW,
+        r8: r.rdi & LOW,
+        r9: r.rbp & LOW,
+        ..*r
+    }
+}
+
+/// The other way.
+fn gather(regs: &mut GuestRegs, args: &GuestRegs) {
+    regs.rbx = args.rdi & LOW;
+    regs.rcx = args.rsi & LOW;
+    regs.rdx = args.rdx & LOW;
+    regs.rsi = args.r10 & LOW;
+    regs.rdi = args.r8 & LOW;
+    regs.rbp = args.r9 & LOW;
 }
 
 #[cold]

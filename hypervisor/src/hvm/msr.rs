@@ -98,6 +98,7 @@ pub fn write(cx: &mut Cx, msr: u32, value: u64) -> bool {
             // Further pages are reserved.
             if let Some(page) = page.as_ref().filter(|_| value & 0xfff == 0) {
                 super::hypercall::fill_page(page);
+                super::domain::latch_width(cx);
             }
             page.is_some() && value & 0xfff == 0
         }

@@ -81,7 +81,7 @@ fn mem_type(cx: &mut Cx, arg: u64) -> HyperResult {
 }
 
 /// `VCPUOP_initialise`: gives a vCPU that never ran its first state. Errors: `EFAULT`; `EEXIST`;
-/// `EINVAL` for a state that no processor can be in; `EOPNOTSUPP` for 32-bit ones.
+/// `EINVAL` for a state that no processor can be in.
 pub fn initialise(cx: &mut Cx, vcpu: &Arc<Vcpu>, arg: u64) -> HyperResult {
     let context: VcpuHvmContext = cx.copy_in(GuestPtr::new(arg))?;
     let allowed = super::control::cr4_of(cx.dom.cpu_policy(cx.hv));

@@ -143,6 +143,9 @@ pub fn set(cx: &mut Cx, arg: u64) -> HyperResult {
     }
     check(wish.index, wish.value)?;
     slot.store(wish.value, Ordering::Relaxed);
+    if wish.index == HVM_PARAM_CALLBACK_IRQ && dom.id == cx.dom.id {
+        super::domain::latch_width(cx);
+    }
     Ok(0)
 }
 

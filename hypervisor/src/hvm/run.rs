@@ -29,6 +29,7 @@ pub fn run(
         vcpu,
         st,
         live: true,
+        width: Default::default(),
     };
     crate::time::enter(&mut cx);
     loop {

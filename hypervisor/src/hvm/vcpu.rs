@@ -9,6 +9,7 @@ use core::cell::Cell;
 use machine::hvm::{HvmApi, HvmState, Reg, Seg, Segment};
 use machine::nested::{Nested, Reader};
 use x86_emulate::Decoded;
+use xen_abi::compat::Width;
 
 /// Guest-physical page of a linear page of code, under one root table.
 #[derive(Clone, Copy)]
@@ -167,6 +168,20 @@ impl HvmVcpu {
         };
         let [first, second] = code;
         byte(offset) == Some(first) && byte(offset + 1) == Some(second)
+    }
+
+    /// Whether the code that runs may make hypercalls: a kernel's, which that in real mode is.
+    #[inline(always)]
+    pub fn may_call(&self) -> bool {
+        self.state.cpl() == 0
+    }
+
+    /// The width of the code that runs.
+    pub fn width(&self) -> Width {
+        match self.is_64bit() {
+            true => Width::W64,
+            false => Width::W32,
+        }
     }
 
     /// Whether the guest runs 64-bit code.

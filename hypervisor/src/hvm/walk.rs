@@ -203,6 +203,11 @@ impl HvmVcpu {
             }
             let offset = (1u64 << shift) - 1;
             let base = e & if wide { FRAME } else { 0xffff_f000 };
+            // A page of 4 MiB has the higher bits of its address in the entry's middle.
+            let base = match wide || level == 1 {
+                true => base,
+                false => base & !offset | (e >> 13 & 0xff) << 32,
+            };
             return Ok(base & !offset | va & offset);
         }
         Err(fault(false))

@@ -49,11 +49,14 @@ fn page() -> String {
         .filter(|(name, _)| !name.starts_with("ARCH_"));
     for (name, nr) in common.chain(&[("MCA", hypercall::MCA)]) {
         let row = TABLE.iter().find(|row| row.nr == *nr);
-        let [pv, hvm] = [
-            row.is_some_and(|row| row.pv),
-            row.is_some_and(|row| row.hvm),
-        ]
-        .map(|served| if served { "yes" } else { "no: `ENOSYS`" });
+        let no = "no: `ENOSYS`";
+        let pv = row.filter(|row| row.pv).map_or(no, |_| "yes");
+        let hvm = row
+            .filter(|row| row.hvm)
+            .map_or(no, |row| match row.narrow {
+                true => "yes",
+                false => "from 64-bit code",
+            });
         let _ = writeln!(page, "| {nr} | `{}` | {pv} | {hvm} |", name.to_lowercase());
     }
     page.push_str("\n## Operations\n");

@@ -3,7 +3,9 @@
 //! The table gives the dispatcher, the names in traces and the list of what is implemented.
 //! To add a call: write its handler `fn(&mut Cx, [u64; N]) -> HyperResult`, N being the number
 //! of arguments it takes, and add a row. A `yes` says that guests of the kind may make the call;
-//! for hardware-virtualised guests it must take frame numbers for the guest's own.
+//! for hardware-virtualised guests it must take frame numbers for the guest's own, and what it
+//! copies must say how 32-bit code lays it out ([`xen_abi::compat`]); `wide` says that it does
+//! not, and only 64-bit code may make the call.
 
 #[cfg(test)]
 mod documented;
@@ -14,6 +16,7 @@ use crate::cx::Cx;
 use crate::fail::{Fail, HyperResult};
 use machine::CpuApi;
 use xen_abi::Errno;
+use xen_abi::compat::Width;
 
 /// A call that is implemented.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +31,8 @@ pub struct Row {
     pub pv: bool,
     /// Hardware-virtualised guests may.
     pub hvm: bool,
+    /// And from 32-bit code too.
+    pub narrow: bool,
 }
 
 fn arguments<const N: usize>(cx: &Cx) -> [u64; N] {
@@ -45,6 +50,7 @@ macro_rules! hypercalls {
             args: $args,
             pv: hypercalls!(@may $pv),
             hvm: hypercalls!(@may $hvm),
+            narrow: hypercalls!(@narrow $hvm),
         }),*];
 
         /// Serves the call in a PV guest's registers.
@@ -75,11 +81,21 @@ macro_rules! hypercalls {
         }
     };
     (@may yes) => { true };
+    (@may wide) => { true };
+    (@narrow wide) => { false };
+    (@narrow $other:ident) => { hypercalls!(@may $other) };
     (@may no) => { false };
     (@yes $cx:ident, $args:literal, $handler:path) => {{
         let args = arguments::<$args>($cx);
         $handler($cx, args)
     }};
+    (@wide $cx:ident, $args:literal, $handler:path) => {
+        if $cx.width == Width::W64 {
+            hypercalls!(@yes $cx, $args, $handler)
+        } else {
+            Err(Fail::Errno(Errno::ENOSYS))
+        }
+    };
     (@no $cx:ident, $args:literal, $handler:path) => { Err(Fail::Errno(Errno::ENOSYS)) };
 }
 
@@ -89,14 +105,14 @@ hypercalls! {
     2  set_gdt                       2 yes no  crate::pv::descriptors::set_gdt;
     3  stack_switch                  2 yes no  crate::pv::traps::stack_switch;
     5  fpu_taskswitch                1 yes no  crate::pv::traps::fpu_taskswitch;
-    7  platform_op                   1 yes yes crate::platform::call;
+    7  platform_op                   1 yes wide crate::platform::call;
     8  set_debugreg                  2 yes no  crate::pv::debug::set_debugreg;
     9  get_debugreg                  1 yes no  crate::pv::debug::get_debugreg;
     10 update_descriptor             2 yes no  crate::pv::descriptors::update_descriptor;
     12 memory_op                     2 yes yes crate::mem::memory_op::call;
     13 multicall                     2 yes yes multicall::call;
     14 update_va_mapping             3 yes no  crate::mem::update_va::call;
-    15 set_timer_op                  1 yes yes crate::time::set_timer_op;
+    15 set_timer_op                  2 yes yes crate::time::set_timer_op;
     17 xen_version                   2 yes yes version::call;
     18 console_io                    3 yes yes crate::console::console_io;
     20 grant_table_op                3 yes yes crate::grant::call;

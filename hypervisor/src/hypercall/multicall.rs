@@ -4,9 +4,10 @@ use super::dispatch;
 use crate::cx::Cx;
 use crate::fail::{Fail, HyperResult};
 use crate::guest::GuestPtr;
-use core::mem::offset_of;
 use machine::CpuApi;
 use xen_abi::Errno;
+use xen_abi::compat::Ulong;
+use xen_abi::field_offset;
 use xen_abi::hypercall::{IRET, MULTICALL};
 use xen_abi::xen::MulticallEntry;
 
@@ -35,10 +36,10 @@ fn serve(cx: &mut Cx, [list, count]: [u64; 2]) -> HyperResult {
     for i in 0..count {
         // Each call that can take long looks for itself.
         if i > 0 && i % LOOK == 0 && cx.cpu.work_pending() {
-            cx.set_args([list.add(i).addr(), count - i]);
+            cx.set_args([cx.at(list, i).addr(), count - i]);
             return Err(Fail::Restart);
         }
-        let at = list.add(i);
+        let at = cx.at(list, i);
         let entry: MulticallEntry = cx.copy_in(at)?;
         cx.set_args(entry.args);
         let result = if entry.op == IRET as u64 && cx.dom.hvm.get().is_some() {
@@ -53,17 +54,19 @@ fn serve(cx: &mut Cx, [list, count]: [u64; 2]) -> HyperResult {
             Err(Fail::Errno(errno)) => errno.neg(),
             Err(Fail::Restart) => {
                 let r = *cx.cpu.regs();
-                let args = [r.rdi, r.rsi, r.rdx, r.r10, r.r8, r.r9];
-                cx.copy_out(at.offset(offset_of!(MulticallEntry, args) as u64), &args)?;
+                let args = [r.rdi, r.rsi, r.rdx, r.r10, r.r8, r.r9].map(Ulong);
+                let to = field_offset!(cx.width, MulticallEntry, args);
+                cx.copy_out(at.offset(to as u64), &args)?;
                 cx.set_args([at.addr(), count - i]);
                 return Err(Fail::Restart);
             }
             Err(crash) => return Err(crash),
         };
-        cx.copy_out(at.offset(offset_of!(MulticallEntry, result) as u64), &value)?;
+        let to = field_offset!(cx.width, MulticallEntry, result);
+        cx.copy_out(at.offset(to as u64), &Ulong(value as u64))?;
         if !cx.live && i + 1 < count {
             // The call gave up the CPU: the rest waits for the vCPU's next turn.
-            cx.set_args([list.add(i + 1).addr(), count - i - 1]);
+            cx.set_args([cx.at(list, i + 1).addr(), count - i - 1]);
             return Err(Fail::Restart);
         }
     }

@@ -11,6 +11,7 @@ use crate::fail::{Fail, HyperResult};
 use crate::guest::GuestPtr;
 use machine::ioapic;
 use xen_abi::Errno;
+use xen_abi::compat::Layout;
 use xen_abi::physdev::*;
 
 /// The `physdev_op` hypercall.
@@ -77,10 +78,7 @@ fn control(cx: &mut Cx, cmd: u32, arg: u64) -> HyperResult {
 }
 
 /// The argument of an operation of the control domain. Errors: `EFAULT`, `EPERM`.
-pub(super) fn asked<T: zerocopy::FromBytes + zerocopy::IntoBytes>(
-    cx: &mut Cx,
-    arg: u64,
-) -> Result<T, Fail> {
+pub(super) fn asked<T: Layout>(cx: &mut Cx, arg: u64) -> Result<T, Fail> {
     let value = cx.copy_in(GuestPtr::new(arg))?;
     cx.dom.require_privilege()?;
     Ok(value)

@@ -34,7 +34,7 @@ pub fn call(cx: &mut Cx, [ops, count, done, foreign]: [u64; 4]) -> HyperResult {
             Err(Fail::Restart)
         } else {
             cx.tables().finish_old().and_then(|()| {
-                let op = cx.copy_in(ops.add(made as u64))?;
+                let op = cx.copy_in(cx.at(ops, made as u64))?;
                 one(cx, &op, owner)
             })
         };
@@ -52,7 +52,7 @@ pub fn call(cx: &mut Cx, [ops, count, done, foreign]: [u64; 4]) -> HyperResult {
     }
     if let Err(Fail::Restart) = result {
         let left = (count - made) | PREEMPTED;
-        cx.set_args([ops.add(made as u64).addr(), left as u64, done, foreign]);
+        cx.set_args([cx.at(ops, made as u64).addr(), left as u64, done, foreign]);
     }
     result.map(|()| 0)
 }

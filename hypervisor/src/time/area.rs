@@ -12,16 +12,18 @@ use alloc::sync::Arc;
 use core::sync::atomic::{Ordering, fence};
 use machine::{CpuApi, Gfn, PAGE_SHIFT, PAGE_SIZE, PageType, TypeGet};
 use xen_abi::Errno;
+use xen_abi::compat::{Layout, Ulong, Width};
 use xen_abi::shared_info::{VCPU_INFO_SIZE, VCPU_INFO_TIME, VCPU_INFO_UPCALL_MASK, VcpuTimeInfo};
 use xen_abi::vcpu::*;
 use xen_abi::xen::VMASST_TYPE_runstate_update_flag as UPDATE_FLAG;
 
 /// Holds `size` bytes at guest-physical address `gaddr` of the calling domain. Errors: `ENXIO`
-/// unless they are aligned and lie in one frame, `EINVAL` without such a frame of its own,
-/// `EACCES` when it is not writable memory.
+/// unless they are aligned as its kernel aligns an `unsigned long` and lie in one frame, `EINVAL`
+/// without such a frame of its own, `EACCES` when it is not writable memory.
 fn hold(cx: &mut Cx, gaddr: u64, size: usize) -> Result<GuestArea, Errno> {
     let offset = gaddr as usize % PAGE_SIZE;
-    if !offset.is_multiple_of(8) || offset + size > PAGE_SIZE {
+    let aligned = offset.is_multiple_of(Ulong::size(cx.dom.width()));
+    if !aligned || offset + size > PAGE_SIZE {
         return Err(Errno::ENXIO);
     }
     let gfn = Gfn(gaddr >> PAGE_SHIFT);
@@ -104,20 +106,32 @@ pub fn register_vcpu_info(cx: &mut Cx, vcpu: &Arc<Vcpu>, arg: u64) -> HyperResul
     Ok(0)
 }
 
-/// `VCPUOP_register_runstate_memory_area`.
+/// The pointer that an area is registered by. 32-bit code has it in half of the field, and is not
+/// heeded, as by Xen, when the rest is not zero: `None`. Errors: `EFAULT`, also for one that no
+/// guest can have.
+fn pointer(cx: &mut Cx, arg: u64) -> Result<Option<u64>, Errno> {
+    let addr = cx.copy_in(GuestPtr::<u64>::new(arg))?;
+    GuestPtr::<u8>::new(addr).check()?;
+    let whole = cx.width == Width::W64 || u32::try_from(addr).is_ok();
+    Ok(whole.then_some(addr))
+}
+
+/// `VCPUOP_register_runstate_memory_area`. Errors: `EFAULT`.
 pub fn register_runstate(cx: &mut Cx, vcpu: &Arc<Vcpu>, arg: u64) -> HyperResult {
-    let arg: VcpuRegisterRunstateMemoryArea = cx.copy_in(GuestPtr::new(arg))?;
-    GuestPtr::<VcpuRunstateInfo>::new(arg.addr).check()?;
-    runstate::register(cx, vcpu, arg.addr);
+    let Some(addr) = pointer(cx, arg)? else {
+        return Ok(0);
+    };
+    runstate::register(cx, vcpu, addr);
     Ok(0)
 }
 
-/// `VCPUOP_register_vcpu_time_memory_area`.
+/// `VCPUOP_register_vcpu_time_memory_area`. Errors: `EFAULT`.
 pub fn register_time(cx: &mut Cx, vcpu: &Arc<Vcpu>, arg: u64) -> HyperResult {
-    let arg: VcpuRegisterTimeMemoryArea = cx.copy_in(GuestPtr::new(arg))?;
-    GuestPtr::<VcpuTimeInfo>::new(arg.addr).check()?;
-    vcpu.time.time_va.store(arg.addr, Ordering::Relaxed);
-    let some = arg.addr != 0;
+    let Some(addr) = pointer(cx, arg)? else {
+        return Ok(0);
+    };
+    vcpu.time.time_va.store(addr, Ordering::Relaxed);
+    let some = addr != 0;
     vcpu.time.time_va_due.store(some, Ordering::Relaxed);
     if Arc::ptr_eq(vcpu, cx.vcpu) {
         show_time_copy(cx);
@@ -146,16 +160,17 @@ pub fn show_time_frame(cx: &Cx) {
 /// `VCPUOP_register_runstate_phys_area`: an address of all ones takes it back.
 pub fn register_runstate_frame(cx: &mut Cx, vcpu: &Arc<Vcpu>, arg: u64) -> HyperResult {
     let arg: VcpuRegisterRunstateMemoryArea = cx.copy_in(GuestPtr::new(arg))?;
+    let width = cx.dom.width();
     let area = match arg.addr {
         u64::MAX => None,
-        addr => Some(hold(cx, addr, size_of::<VcpuRunstateInfo>())?),
+        addr => Some(hold(cx, addr, VcpuRunstateInfo::size(width))?),
     };
     let some = area.is_some();
     let old = core::mem::replace(&mut vcpu.time.areas.lock().runstate, area);
     drop(old);
     vcpu.time.runstate_framed.store(some, Ordering::Relaxed);
     let info = cx.hv.sched.account(cx.cpu, vcpu);
-    runstate::show_in_frame(&vcpu.time, info, cx.dom.assist(UPDATE_FLAG));
+    runstate::show_in_frame(width, &vcpu.time, info, cx.dom.assist(UPDATE_FLAG));
     Ok(0)
 }
 

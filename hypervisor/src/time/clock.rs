@@ -13,6 +13,7 @@ use crate::guest::GuestPtr;
 use crate::hv::Hypervisor;
 use core::sync::atomic::{AtomicU32, Ordering};
 use machine::{Cpu, CpuApi, Page};
+use xen_abi::compat::SharedOffsets;
 use xen_abi::shared_info::*;
 use zerocopy::IntoBytes;
 
@@ -93,13 +94,14 @@ pub fn show_wall(hv: &Hypervisor, dom: &Domain) {
         *wall,
         dom.time_offset.load(Ordering::Relaxed),
         &dom.shared_info,
+        dom.shared_offsets(),
     );
 }
 
-fn write_wall(wall: Wall, offset: u64, shared: &Page) {
+fn write_wall(wall: Wall, offset: u64, shared: &Page, at: &SharedOffsets) {
     // The offset is signed; seconds wrap as two's complement does.
     let seconds = wall.seconds.wrapping_add(offset);
-    let Some(version) = shared.u32_at(SHARED_INFO_WC_VERSION) else {
+    let Some(version) = shared.u32_at(at.wc_version) else {
         return;
     };
     guarded(
@@ -107,9 +109,9 @@ fn write_wall(wall: Wall, offset: u64, shared: &Page) {
         next_version(version.load(Ordering::Relaxed)),
         || {
             for (at, value) in [
-                (SHARED_INFO_WC_SEC, seconds as u32),
-                (SHARED_INFO_WC_NSEC, wall.nanos),
-                (SHARED_INFO_WC_SEC_HI, (seconds >> 32) as u32),
+                (at.wc_sec, seconds as u32),
+                (at.wc_nsec, wall.nanos),
+                (at.wc_sec_hi, (seconds >> 32) as u32),
             ] {
                 if let Some(word) = shared.u32_at(at) {
                     word.store(value, Ordering::Relaxed);

@@ -32,6 +32,7 @@ use machine::hvm::{HvmApi, Reg};
 use machine::{Cpu, CpuApi, Lock};
 use timers::VcpuTimers;
 use xen_abi::Errno;
+use xen_abi::compat::Width;
 use xen_abi::shared_info::VCPU_INFO_TIME;
 
 /// The tick that a vCPU has until it sets or stops its periodic timer, nanoseconds.
@@ -133,12 +134,16 @@ pub fn timer_interrupt(hv: &Hypervisor, cpu: &mut Cpu) -> bool {
 }
 
 /// The `set_timer_op` hypercall. Like Xen, takes absurd deadlines for an unlucky subtraction
-/// and fires soon.
-pub fn set_timer_op(cx: &mut Cx, [deadline]: [u64; 1]) -> HyperResult {
+/// and fires soon. 32-bit code has the deadline in two registers, low half first.
+pub fn set_timer_op(cx: &mut Cx, [deadline, high]: [u64; 2]) -> HyperResult {
     /// Deadlines further off than this (13 days) are not meant.
     const HUGE: u64 = 1 << 50;
     const SOON: u64 = 100_000_000;
     let now = cx.cpu.now();
+    let deadline = match cx.width {
+        Width::W32 => deadline & 0xffff_ffff | high << 32,
+        Width::W64 => deadline,
+    };
     let due = match deadline {
         0 => NEVER,
         _ if deadline as i64 <= 0 || deadline.saturating_sub(now) >= HUGE => {

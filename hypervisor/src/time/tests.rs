@@ -13,14 +13,14 @@ const MS: u64 = 1_000_000;
 
 fn op<T>(cx: &mut Cx, cmd: u32, vcpu: u64, arg: &mut T) -> HyperResult
 where
-    T: zerocopy::FromBytes + zerocopy::IntoBytes + zerocopy::Immutable,
+    T: xen_abi::compat::Layout,
 {
     call(cx, arg, |cx, ptr| vcpu_op(cx, [cmd.into(), vcpu, ptr]))
 }
 
 fn sched<T>(cx: &mut Cx, cmd: u32, arg: &mut T) -> HyperResult
 where
-    T: zerocopy::FromBytes + zerocopy::IntoBytes + zerocopy::Immutable,
+    T: xen_abi::compat::Layout,
 {
     call(cx, arg, |cx, ptr| {
         crate::sched::sched_op(cx, [cmd.into(), ptr])
@@ -143,13 +143,13 @@ fn absurd_deadlines_of_set_timer_fire_soon() {
     let world = World::new(1);
     let (domain, port) = with_timer(&world);
     world.on(&domain, 0, 0, |cx| {
-        set_timer_op(cx, [u64::MAX / 2 + 5]).unwrap()
+        set_timer_op(cx, [u64::MAX / 2 + 5, 0]).unwrap()
     });
     pass(&world, 101 * MS);
     assert!(take(&domain, port));
     world.on(&domain, 0, 0, |cx| {
-        set_timer_op(cx, [world.machine.now() + MS]).unwrap();
-        set_timer_op(cx, [0]).unwrap();
+        set_timer_op(cx, [world.machine.now() + MS, 0]).unwrap();
+        set_timer_op(cx, [0, 0]).unwrap();
     });
     pass(&world, 10 * MS);
     assert!(!take(&domain, port));

@@ -8,11 +8,11 @@ use crate::cx::Cx;
 use crate::fail::{Fail, HyperResult};
 use crate::testing;
 use xen_abi::Errno;
+use xen_abi::compat::Layout;
 use xen_abi::event_channel::*;
 use xen_abi::xen::DOMID_SELF;
-use zerocopy::{FromBytes, Immutable, IntoBytes};
 
-fn op<T: FromBytes + IntoBytes + Immutable>(cx: &mut Cx, cmd: u32, arg: &mut T) -> HyperResult {
+fn op<T: Layout>(cx: &mut Cx, cmd: u32, arg: &mut T) -> HyperResult {
     testing::call(cx, arg, |cx, ptr| super::call(cx, [cmd.into(), ptr]))
 }
 

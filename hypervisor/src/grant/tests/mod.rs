@@ -16,16 +16,16 @@ use crate::testing::{self, DATA_VA, TestDomain, World};
 use core::sync::atomic::Ordering::SeqCst;
 use machine::Page;
 use xen_abi::Errno;
+use xen_abi::compat::Layout;
 use xen_abi::grant_table::*;
 use xen_abi::memory::physmap::*;
 use xen_abi::memory::reservation::{XENMEM_add_to_physmap, XENMEM_remove_from_physmap};
 use xen_abi::xen::DOMID_SELF;
-use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 /// Where nothing is mapped, but a page table is.
 const WINDOW: u64 = DATA_VA + (100 << 12);
 
-fn op<T: FromBytes + IntoBytes + Immutable>(cx: &mut Cx, cmd: u32, arg: &mut T) -> HyperResult {
+fn op<T: Layout>(cx: &mut Cx, cmd: u32, arg: &mut T) -> HyperResult {
     testing::call(cx, arg, |cx, ptr| super::call(cx, [cmd.into(), ptr, 1]))
 }
 
@@ -89,11 +89,7 @@ fn set_version(cx: &mut Cx, version: u32) -> HyperResult {
     op(cx, GNTTABOP_set_version, &mut GnttabSetVersion { version })
 }
 
-fn memory_op<T: FromBytes + IntoBytes + Immutable>(
-    cx: &mut Cx,
-    cmd: u32,
-    arg: &mut T,
-) -> HyperResult {
+fn memory_op<T: Layout>(cx: &mut Cx, cmd: u32, arg: &mut T) -> HyperResult {
     testing::call(cx, arg, |cx, ptr| {
         crate::mem::memory_op::call(cx, [cmd.into(), ptr])
     })

@@ -4,6 +4,8 @@ mod calls;
 mod clock;
 mod events;
 mod memory;
+mod narrow;
+mod narrow_shared;
 mod rights;
 
 use super::vlapic::reg;
@@ -45,6 +47,7 @@ fn on<R>(world: &World, dom: &Arc<Domain>, f: impl FnOnce(&mut Cx) -> R) -> R {
         vcpu,
         st: &mut state,
         live: true,
+        width: Default::default(),
     };
     let result = f(&mut cx);
     cpu.save_hvm(&mut state.hvm.as_mut().unwrap().state);

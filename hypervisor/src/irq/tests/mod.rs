@@ -14,7 +14,7 @@ use xen_abi::physdev::*;
 
 fn physdev<T>(cx: &mut Cx, cmd: u32, arg: &mut T) -> Result<i64, Fail>
 where
-    T: zerocopy::FromBytes + zerocopy::IntoBytes + zerocopy::Immutable,
+    T: xen_abi::compat::Layout,
 {
     call(cx, arg, |cx, at| physdev_op(cx, [u64::from(cmd), at]))
 }

@@ -11,10 +11,10 @@ use crate::domain::Domain;
 use crate::fail::{Fail, HyperResult};
 use crate::grant;
 use crate::guest::GuestPtr;
-use core::mem::offset_of;
 use machine::CpuApi;
-use xen_abi::Errno;
+use xen_abi::compat::Ulong;
 use xen_abi::memory::physmap::*;
+use xen_abi::{Errno, field_offset};
 
 /// How many frames a resource can have; zero for one that there is not.
 fn size(dom: &Domain, kind: u16, id: u32) -> u32 {
@@ -47,12 +47,12 @@ pub fn acquire_resource(cx: &mut Cx, call: Call) -> HyperResult {
     if most == 0 {
         return Err(Errno::EINVAL.into());
     }
-    let list = GuestPtr::<u64>::new(wish.frame_list);
+    let list = GuestPtr::<Ulong>::new(wish.frame_list);
     if list.is_null() {
         if wish.nr_frames != 0 {
             return Err(Errno::EINVAL.into());
         }
-        let at = offset_of!(MemAcquireResource, nr_frames) as u64;
+        let at = field_offset!(cx.width, MemAcquireResource, nr_frames) as u64;
         cx.copy_out(GuestPtr::new(call.arg.wrapping_add(at)), &most)?;
         return Ok(0);
     }
@@ -68,7 +68,7 @@ pub fn acquire_resource(cx: &mut Cx, call: Call) -> HyperResult {
         // Below `most`, which is 32 bits wide.
         let index = (wish.frame + i) as u32;
         let mfn = grant::frame(cx.hv, cx.cpu, &dom, index, status)?.mfn();
-        cx.copy_out(list.add(i), &mfn.0)?;
+        cx.copy_out(cx.at(list, i), &Ulong(mfn.0))?;
     }
     Ok(0)
 }

@@ -10,21 +10,20 @@ use crate::fail::{Fail, HyperResult};
 use crate::guest::GuestPtr;
 use crate::mem::alloc::{alloc_clean_block, assign_block};
 use alloc::vec::Vec;
-use core::mem::offset_of;
-use machine::cpu::guest_va_ok;
 use machine::frame::Stolen;
 use machine::heap::Block;
 use machine::{CpuApi, Mfn};
-use xen_abi::Errno;
+use xen_abi::compat::Ulong;
 use xen_abi::memory::reservation::{MemoryExchange, MemoryReservation};
+use xen_abi::{Errno, field_offset};
 
 /// Errors: `EFAULT`, `EPERM`, `EINVAL`, `ESRCH`, `ENOMEM`.
 pub fn exchange(cx: &mut Cx, call: Call) -> HyperResult {
     let wish: MemoryExchange = cx.copy_in(GuestPtr::new(call.arg))?;
     let mut done = wish.nr_exchanged;
     let result = run(cx, call, &wish, &mut done);
-    let at = offset_of!(MemoryExchange, nr_exchanged) as u64;
-    cx.copy_out(GuestPtr::<u64>::new(call.arg.wrapping_add(at)), &done)?;
+    let at = field_offset!(cx.width, MemoryExchange, nr_exchanged) as u64;
+    cx.copy_out(GuestPtr::new(call.arg.wrapping_add(at)), &Ulong(done))?;
     result
 }
 
@@ -33,10 +32,8 @@ fn frames_of(side: &MemoryReservation) -> Option<u64> {
         .checked_mul(1u64.checked_shl(side.extent_order)?)
 }
 
-fn list_ok(side: &MemoryReservation) -> bool {
-    side.nr_extents
-        .checked_mul(8)
-        .is_some_and(|bytes| guest_va_ok(side.extent_start, bytes as usize))
+fn list(side: &MemoryReservation) -> GuestPtr<Ulong> {
+    GuestPtr::new(side.extent_start)
 }
 
 fn run(cx: &mut Cx, call: Call, wish: &MemoryExchange, done: &mut u64) -> HyperResult {
@@ -56,8 +53,8 @@ fn run(cx: &mut Cx, call: Call, wish: &MemoryExchange, done: &mut u64) -> HyperR
     if *done == give.nr_extents {
         return Ok(0);
     }
-    if !list_ok(give) || !list_ok(take) {
-        return Err(Errno::EFAULT.into());
+    for side in [give, take] {
+        cx.check_array(list(side), side.nr_extents)?;
     }
     if !reservation::node_ok(cx.dom, take.mem_flags) {
         return Err(Errno::EINVAL.into());
@@ -122,9 +119,9 @@ impl Chunk<'_> {
         old.try_reserve_exact(1 << self.order)
             .map_err(|_| Errno::ENOMEM)?;
         let extents = 1u64 << (self.order - self.give.extent_order);
-        let list = GuestPtr::<u64>::new(self.give.extent_start);
+        let list = list(self.give);
         for extent in 0..extents {
-            let first: u64 = cx.copy_in(list.add(self.index * extents + extent))?;
+            let Ulong(first) = cx.copy_in(cx.at(list, self.index * extents + extent))?;
             for n in 0..1u64 << self.give.extent_order {
                 let mfn = Mfn(first.checked_add(n).ok_or(Errno::EINVAL)?);
                 let page = cx
@@ -160,19 +157,19 @@ impl Chunk<'_> {
     fn assign(&self, cx: &mut Cx, new: Vec<Block>) -> Result<(), Errno> {
         let mut result = Ok(());
         let from = self.index << (self.order - self.take.extent_order);
-        let list = GuestPtr::<u64>::new(self.take.extent_start);
+        let list = list(self.take);
         for (i, block) in new.into_iter().enumerate() {
-            let at = list.add(from.wrapping_add(i as u64));
+            let at = cx.at(list, from.wrapping_add(i as u64));
             let gfn = cx.copy_in(at);
             let Ok(first) = assign_block(cx.hv, self.dom, block) else {
                 result = Err(Errno::ESRCH);
                 continue;
             };
-            let told = gfn.and_then(|gfn| {
+            let told = gfn.and_then(|Ulong(gfn)| {
                 for n in 0..1u64 << self.take.extent_order {
                     cx.hv.mem.set_m2p(Mfn(first.0 + n), gfn.wrapping_add(n));
                 }
-                cx.copy_out(at, &first.0)
+                cx.copy_out(at, &Ulong(first.0))
             });
             result = result.and(told);
         }

@@ -6,6 +6,7 @@ use crate::fail::HyperResult;
 use crate::guest::GuestPtr;
 use xen_abi::Errno;
 use xen_abi::arch_x86::{MACH2PHYS_NR_ENTRIES, MACH2PHYS_VIRT_END, MACH2PHYS_VIRT_START};
+use xen_abi::compat::Ulong;
 use xen_abi::memory::reservation::{MachphysMapping, MachphysMfnList};
 
 /// Where guests read the table. Errors: `EFAULT`.
@@ -29,7 +30,7 @@ pub fn mapping(cx: &mut Cx, call: Call) -> HyperResult {
 pub fn mfn_list(cx: &mut Cx, call: Call) -> HyperResult {
     let at = GuestPtr::<MachphysMfnList>::new(call.arg);
     let mut list = cx.copy_in(at)?;
-    let extents = GuestPtr::<u64>::new(list.extent_start);
+    let extents = GuestPtr::<Ulong>::new(list.extent_start);
     let mut count = 0;
     while count < list.max_extents {
         let Some(mfn) = cx.hv.mem.m2p_extent(count.into()) else {
@@ -38,7 +39,7 @@ pub fn mfn_list(cx: &mut Cx, call: Call) -> HyperResult {
         if extents.is_null() {
             return Err(Errno::EFAULT.into());
         }
-        cx.copy_out(extents.add(count.into()), &mfn.0)?;
+        cx.copy_out(cx.at(extents, count.into()), &Ulong(mfn.0))?;
         count += 1;
     }
     list.nr_extents = count;

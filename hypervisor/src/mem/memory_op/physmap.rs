@@ -16,6 +16,7 @@ use alloc::sync::Arc;
 use machine::nested::{Found, Kind, Leaf};
 use machine::{CpuApi, Gfn, Page};
 use xen_abi::Errno;
+use xen_abi::compat::Ulong;
 use xen_abi::memory::physmap::*;
 use xen_abi::xen::DOMID_SELF;
 
@@ -233,13 +234,13 @@ fn add_each(
     foreign: Option<Result<Arc<Domain>, Errno>>,
     pending: &mut Pending,
 ) -> HyperResult {
-    let (idxs, gfns) = (GuestPtr::<u64>::new(wish.idxs), GuestPtr::new(wish.gpfns));
+    let [idxs, gfns] = [wish.idxs, wish.gpfns].map(GuestPtr::<Ulong>::new);
     for i in call.done..wish.size.into() {
         again(cx, call, i)?;
         let item = Item {
             space: wish.space.into(),
-            idx: cx.copy_in(idxs.add(i))?,
-            gfn: cx.copy_in(gfns.add(i))?,
+            idx: cx.copy_in(cx.at(idxs, i))?.0,
+            gfn: cx.copy_in(cx.at(gfns, i))?.0,
             foreign: foreign.as_ref().and_then(|dom| dom.as_deref().ok()),
         };
         let result = match foreign {

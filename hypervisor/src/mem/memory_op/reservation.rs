@@ -11,8 +11,8 @@ use crate::guest::GuestPtr;
 use crate::mem::alloc::{ANYWHERE, alloc_domain_pages};
 use crate::mem::p2m;
 use alloc::sync::Arc;
-use machine::cpu::guest_va_ok;
 use machine::{CpuApi, Mfn, PAGE_SHIFT};
+use xen_abi::compat::Ulong;
 use xen_abi::memory::reservation::{
     MemoryReservation, XENMEM_populate_physmap, XENMEMF_exact_node_request,
     XENMEMF_populate_on_demand,
@@ -68,7 +68,7 @@ pub fn frame_limit(cx: &Cx, mem_flags: u32) -> Option<u64> {
 /// A list of extents to work on.
 struct Extents {
     dom: Arc<Domain>,
-    list: GuestPtr<u64>,
+    list: GuestPtr<Ulong>,
     count: u64,
     order: u32,
     limit: u64,
@@ -81,9 +81,8 @@ impl Extents {
         if wish.nr_extents > MAX_EXTENTS || call.done >= wish.nr_extents {
             return None;
         }
-        if !guest_va_ok(wish.extent_start, wish.nr_extents as usize * 8) {
-            return None;
-        }
+        let list = GuestPtr::new(wish.extent_start);
+        cx.check_array(list, wish.nr_extents).ok()?;
         let dom = cx.resolve(wish.domid).ok()?;
         let on_demand = wish.mem_flags & XENMEMF_populate_on_demand != 0;
         if !node_ok(cx.dom, wish.mem_flags) || on_demand && call.op == POPULATE {
@@ -92,7 +91,7 @@ impl Extents {
         let limit = frame_limit(cx, wish.mem_flags)?;
         (wish.extent_order <= max_order(cx.dom)).then_some(Extents {
             dom,
-            list: GuestPtr::new(wish.extent_start),
+            list,
             count: wish.nr_extents,
             order: wish.extent_order,
             limit,
@@ -140,7 +139,7 @@ pub fn increase(cx: &mut Cx, call: Call) -> HyperResult {
         if list.is_null() {
             return Some(());
         }
-        cx.copy_out(list.add(i), &first.0).ok()
+        cx.copy_out(cx.at(*list, i), &Ulong(first.0)).ok()
     })
 }
 
@@ -154,7 +153,7 @@ pub fn populate(cx: &mut Cx, call: Call) -> HyperResult {
             limit,
             ..
         } = extents;
-        let gfn: u64 = cx.copy_in(list.add(i)).ok()?;
+        let Ulong(gfn) = cx.copy_in(cx.at(*list, i)).ok()?;
         if dom.hvm.get().is_some() {
             return p2m::populate(cx, dom, gfn, *order, *limit);
         }
@@ -162,7 +161,7 @@ pub fn populate(cx: &mut Cx, call: Call) -> HyperResult {
         for at in 0..1u64 << order {
             cx.hv.mem.set_m2p(Mfn(first.0 + at), gfn.wrapping_add(at));
         }
-        cx.copy_out(list.add(i), &first.0).ok()
+        cx.copy_out(cx.at(*list, i), &Ulong(first.0)).ok()
     })
 }
 
@@ -170,7 +169,7 @@ pub fn populate(cx: &mut Cx, call: Call) -> HyperResult {
 pub fn decrease(cx: &mut Cx, call: Call) -> HyperResult {
     let mut pending = p2m::Pending::default();
     let result = each(cx, call, |cx, extents, i| {
-        let first: u64 = cx.copy_in(extents.list.add(i)).ok()?;
+        let Ulong(first) = cx.copy_in(cx.at(extents.list, i)).ok()?;
         if extents.dom.hvm.get().is_some() {
             return p2m::depopulate(cx, &extents.dom, first, extents.order, &mut pending);
         }

@@ -16,16 +16,16 @@ use crate::testing::{self, DATA_VA, TestDomain, World};
 use core::sync::atomic::Ordering;
 use machine::{CpuApi, Mfn, PAGE_SIZE};
 use xen_abi::Errno;
+use xen_abi::compat::Layout;
 use xen_abi::memory::*;
 use xen_abi::xen::DOMID_SELF;
-use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 /// Where lists of frames are passed: data page 0.
 const LIST: u64 = DATA_VA;
 /// And other lists: data page 1.
 const OTHER: u64 = DATA_VA + PAGE_SIZE as u64;
 
-fn op<T: FromBytes + IntoBytes + Immutable>(cx: &mut Cx, cmd: u32, arg: &mut T) -> HyperResult {
+fn op<T: Layout>(cx: &mut Cx, cmd: u32, arg: &mut T) -> HyperResult {
     testing::call(cx, arg, |cx, ptr| super::call(cx, [cmd.into(), ptr]))
 }
 
