@@ -138,6 +138,17 @@ pub const STEPS: &[Step] = &[
         ),
     ),
     step(
+        "guest-pvh-32",
+        true,
+        Kind::Guest(
+            "pvh-32",
+            guest::Trial {
+                pvh: true,
+                ..guest::Trial::TWO
+            },
+        ),
+    ),
+    step(
         "guest-pvh-bench",
         true,
         Kind::Guest(

@@ -65,6 +65,8 @@ global_asm!(
     "    .quad 0x00af9b000000ffff", // 64-bit code
     "    .quad 0x00cf93000000ffff", // data
     "    .quad 0x00cf9b000000ffff", // 32-bit code
+    "    .quad 0x00cffb000000ffff", // 32-bit code of ring 3
+    "    .quad 0x00cff3000000ffff", // data of ring 3
     "pvh_gdt_end:",
     "pvh_gdt_pointer:",
     "    .short pvh_gdt_end - pvh_gdt - 1",
@@ -86,6 +88,7 @@ global_asm!(
     "pvh_l3_high:",
     "    .fill 510, 8, 0",
     "    .quad pvh_l2 + 0x80000003, 0",
+    ".globl pvh_l2",
     "pvh_l2:",
     "    .set at, 0",
     "    .rept 2048",

@@ -9,11 +9,12 @@ pub mod cr;
 mod entry;
 mod map;
 pub mod mmio;
+pub mod narrow;
 pub mod smp;
 pub mod traps;
 
 pub use entry::{hypervisor_leaf, start_info};
-pub use map::map_own;
+pub use map::{map_own, map_top};
 
 use crate::hypercall::HyperResult;
 use crate::mem::{self, Page};
