@@ -15,6 +15,7 @@ pub mod cpumask;
 pub mod frame;
 pub mod heap;
 pub mod hvm;
+pub mod iommu;
 pub mod lock;
 pub mod measures;
 pub mod nested;

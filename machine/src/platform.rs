@@ -4,6 +4,7 @@
 //! the tables say; absent facts are `None` or empty.
 
 pub mod acpi;
+mod ivrs;
 
 use arrayvec::ArrayVec;
 
@@ -127,6 +128,19 @@ pub struct ConfigSpace {
     pub last_bus: u8,
 }
 
+/// An IOMMU of AMD's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IommuEntry {
+    /// Machine address of its registers.
+    pub addr: u64,
+    /// PCI segment.
+    pub segment: u16,
+    /// Bus, device and function of its own configuration space.
+    pub device: u16,
+    /// How it is to be set up, as IVRS has it.
+    pub flags: u8,
+}
+
 /// The machine.
 #[derive(Clone, Debug, Default)]
 pub struct Platform {
@@ -152,6 +166,11 @@ pub struct Platform {
     pub hpet: Option<u64>,
     /// From MCFG.
     pub config_spaces: ArrayVec<ConfigSpace, 8>,
+    /// I/O memory management units, from IVRS.
+    pub iommus: ArrayVec<IommuEntry, 16>,
+    /// Memory that devices use behind the system's back and must go on reaching: first and last
+    /// machine address, from IVRS.
+    pub device_memory: ArrayVec<(u64, u64), 16>,
     /// Machine address and length of each table found, with its signature.
     pub tables: ArrayVec<([u8; 4], u64, u32), 64>,
 }
@@ -171,6 +190,8 @@ impl Platform {
             power: Power::new(),
             hpet: None,
             config_spaces: ArrayVec::new_const(),
+            iommus: ArrayVec::new_const(),
+            device_memory: ArrayVec::new_const(),
             tables: ArrayVec::new_const(),
         }
     }

@@ -7,7 +7,9 @@
 //!
 //! Invariant: every frame that the processor can reach through these tables is either held by
 //! them or a device's. Processors may use an old translation until they flush; a frame whose
-//! last reference went is stamped, and nobody gets it before they have ([`crate::tlb`]).
+//! last reference went is stamped, and nobody gets it before they have ([`crate::tlb`]). Devices
+//! that reach memory through these tables ([`crate::iommu`]) have forgotten an old translation
+//! before what it led to is given out.
 
 mod entry;
 mod reader;
@@ -20,7 +22,7 @@ pub use walk::Found;
 use crate::addr::{Gfn, Mfn};
 use crate::frame::{Mem, Page};
 use crate::lock::{Guard, Lock};
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Levels of tables.
 pub const LEVELS: u32 = 4;
@@ -113,6 +115,8 @@ pub struct Nested {
     writer: Lock<Gfn>,
     tables: AtomicU64,
     changes: AtomicU64,
+    /// Devices reach memory through them, too.
+    devices: AtomicBool,
 }
 
 /// The right to change the tables.
@@ -130,6 +134,20 @@ impl Nested {
             writer: Lock::new(level, Gfn(0)),
             tables: AtomicU64::new(1),
             changes: AtomicU64::new(0),
+            devices: AtomicBool::new(false),
+        }
+    }
+
+    /// From now on devices are told of changes, too.
+    pub(crate) fn tell_devices(&self) {
+        self.devices.store(true, Ordering::SeqCst);
+    }
+
+    /// Something mapped became something else.
+    fn changed(&self) {
+        self.changes.fetch_add(1, Ordering::AcqRel);
+        if self.devices.load(Ordering::Relaxed) {
+            crate::arch::imp::iommu::flush();
         }
     }
 
@@ -237,7 +255,7 @@ impl NestedGuard<'_> {
                 }
             };
             let old = Entry(slot.swap(Entry::NONE.0, Ordering::AcqRel));
-            self.nested.changes.fetch_add(1, Ordering::AcqRel);
+            self.nested.changed();
             self.nested.release(old, level);
             let frames = 1u64 << (9 * (level - 1));
             work = work.saturating_sub(LEAF * frames);
@@ -248,7 +266,7 @@ impl NestedGuard<'_> {
 
     fn take(&self, old: Entry) -> Stale {
         if old.is_present() {
-            self.nested.changes.fetch_add(1, Ordering::AcqRel);
+            self.nested.changed();
         }
         let held = old.is_present() && old.kind().is_counted();
         Stale {
@@ -292,7 +310,7 @@ impl NestedGuard<'_> {
             }
             table = page.into_entry();
             self.nested.tables.fetch_add(1, Ordering::Relaxed);
-            slot.store(Entry::table(table).0, Ordering::Release);
+            slot.store(Entry::table(table, at - 1).0, Ordering::Release);
         }
         Ok(self.nested.slot(table, gfn, level))
     }

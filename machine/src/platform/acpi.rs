@@ -111,6 +111,9 @@ fn one(memory: &dyn PhysMemory, at: u64, out: &mut Platform) {
         b"FACP" => {
             let _ = fadt(memory, bytes, out);
         }
+        b"IVRS" => {
+            let _ = super::ivrs::parse(bytes, out);
+        }
         b"HPET" => out.hpet = u64_at(bytes, 44).filter(|a| *a != 0),
         b"MCFG" => {
             for e in bytes.get(44..).unwrap_or(&[]).chunks_exact(16) {

@@ -1,6 +1,7 @@
 //! Ports, model-specific registers and CPUID as tables, and the state of the few devices.
 
 use super::ioapic::RouteEntry;
+use super::iommu::Iommu;
 use super::rtc;
 use super::std::collections::{BTreeMap, VecDeque};
 use crate::txqueue::TxQueue;
@@ -17,6 +18,7 @@ pub(super) struct Devices {
     pub msrs: BTreeMap<u32, u64>,
     pub cpuid: BTreeMap<(u32, u32), [u32; 4]>,
     pub routes: BTreeMap<u32, RouteEntry>,
+    pub iommu: Iommu,
     /// Memory-mapped registers by machine address.
     pub registers: BTreeMap<u64, u32>,
     pub console_out: Vec<u8>,
@@ -57,6 +59,7 @@ impl Devices {
             msrs,
             cpuid,
             routes: BTreeMap::new(),
+            iommu: Iommu::default(),
             registers: BTreeMap::new(),
             console_out: Vec::new(),
             console_queue: TxQueue::new(),

@@ -184,6 +184,16 @@ impl SimMachine {
         lock(&self.0.devices).registers.get(&pa).copied()
     }
 
+    /// Gives the machine an IOMMU.
+    pub fn give_iommu(&self) {
+        lock(&self.0.devices).iommu.there = true;
+    }
+
+    /// What its IOMMU was told.
+    pub fn iommu(&self) -> super::Iommu {
+        lock(&self.0.devices).iommu
+    }
+
     /// Takes the record of all writes to ports: port, bytes, value.
     pub fn take_port_writes(&self) -> Vec<(u16, u8, u32)> {
         core::mem::take(&mut lock(&self.0.devices).port_writes)

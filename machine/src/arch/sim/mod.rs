@@ -26,6 +26,7 @@ pub mod galloc;
 pub mod guest;
 mod hvm;
 pub mod ioapic;
+pub mod iommu;
 mod machine;
 mod mem;
 mod order;
@@ -45,6 +46,7 @@ pub use cpu::{
 pub use fpu::Fpu;
 pub use guest::{GuestCpu, GuestOp};
 pub use hvm::HvmState;
+pub use iommu::Iommu;
 pub use machine::SimMachine;
 pub use mem::MemArch;
 pub use order::{lock_point, lock_released, lock_taken};

@@ -10,6 +10,7 @@ pub mod galloc;
 pub mod head;
 pub mod io;
 pub mod ioapic;
+pub mod iommu;
 pub mod layout;
 pub mod memory;
 pub mod mmio;

@@ -10,7 +10,8 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use super::layout::*;
 use super::serial::{self, Serial};
 use super::{
-    apic, area, clock, cpu, features, galloc, io, ioapic, mem, memory, paging, pic, power, smp,
+    apic, area, clock, cpu, features, galloc, io, ioapic, iommu, mem, memory, paging, pic, power,
+    smp,
 };
 use crate::boot::early::EarlyFrames;
 use crate::boot::{BootInfo, Handover, PhysMemory, multiboot1, multiboot2};
@@ -200,6 +201,7 @@ extern "C" fn on_area_stack() -> ! {
     apic::init_cpu(smp::nmi_lint());
     apic::set_id(0, apic::id());
     ioapic::init(platform);
+    iommu::init(platform);
     power::prepare(&settings.reset);
     let source = clock::init(platform, settings.reference);
     let timer = apic::calibrate();

@@ -6,6 +6,7 @@ use crate::frame::{Page, PageType, TypeGet};
 use crate::heap::Heap;
 use crate::nested::{Kind, Leaf, Nested, NestedError};
 use crate::{Gfn, Mfn};
+use alloc::sync::Arc;
 
 struct World {
     heap: Heap,
@@ -259,4 +260,37 @@ fn what_is_remembered_in_one_place_is_not_mixed_up() {
         }
         assert_eq!(reader.page(Gfn(gfn)).unwrap().0.mfn(), mfns[index]);
     }
+}
+
+#[test]
+fn devices_forget_what_changes() {
+    let machine = SimMachine::new(2048, 1);
+    let mut heap = heap(machine);
+    let nested = Arc::new(Nested::new(page(&mut heap), 30));
+    let mut set = |heap: &mut Heap, gfn, leaf| {
+        let mut frames = || heap.alloc(0)?.into_page(true);
+        nested.lock().set(Gfn(gfn), leaf, &mut frames).unwrap()
+    };
+    let table = |heap: &mut Heap| heap.alloc(crate::iommu::TABLE_ORDER).unwrap();
+    assert!(!crate::iommu::attach(&nested, table(&mut heap)), "no IOMMU");
+    machine.give_iommu();
+    assert!(!crate::iommu::attach(&nested, heap.alloc(0).unwrap()));
+    let _ = set(&mut heap, 3, Leaf::Mmio(Mfn(9)));
+    let _ = set(&mut heap, 3, Leaf::None);
+    assert_eq!((machine.iommu().root, machine.iommu().flushes), (None, 0));
+
+    assert!(crate::iommu::attach(&nested, table(&mut heap)));
+    assert_eq!(machine.iommu().root, Some(nested.root()));
+    let memory = page(&mut heap);
+    let _ = set(&mut heap, 3, Leaf::Ram(memory));
+    assert_eq!(machine.iommu().flushes, 0, "nothing was there");
+    let _ = set(&mut heap, 3, Leaf::Mmio(Mfn(9)));
+    let _ = set(&mut heap, 3, Leaf::None);
+    assert_eq!(machine.iommu().flushes, 2);
+    let _ = set(&mut heap, 3, Leaf::None);
+    assert_eq!(machine.iommu().flushes, 2);
+    let memory = page(&mut heap);
+    let _ = set(&mut heap, 4, Leaf::Ram(memory));
+    while nested.lock().strip() {}
+    assert_eq!(machine.iommu().flushes, 3);
 }
