@@ -127,10 +127,6 @@ pub fn build(
         );
     }
     let dom = step("creating dom0", create(hv, cpu, options, vcpus, max_pages))?;
-    for &(first, last) in &options.dom0_ioports_disable {
-        let taken = dom.irqs.permit_ports(first, last, false);
-        step("taking ports from dom0", taken)?;
-    }
     let frames = step(
         "allocating dom0's memory",
         Frames::allocate(hv, &dom, pages),
@@ -199,6 +195,9 @@ pub(super) fn create(
         }
     }
     crate::irq::restrict_control_domain(hv, &dom)?;
+    for &(first, last) in &options.dom0_ioports_disable {
+        dom.irqs.permit_ports(first, last, false)?;
+    }
     if !hv.domains.insert(dom.clone()) {
         return Err(Errno::EEXIST);
     }

@@ -1,5 +1,6 @@
 //! The control domain: built at boot, and the machine's end is its end.
 
+mod acpi;
 mod builder;
 mod hypercall_page;
 mod layout;

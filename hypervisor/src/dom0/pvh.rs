@@ -2,6 +2,7 @@
 //!
 //! `arch-x86/hvm/start_info.h` says what the kernel finds.
 
+use super::acpi;
 use super::builder::{BuildError, MAX_VCPUS, create, initial_pages, step};
 use super::pvh_map::{self, Part};
 use crate::cmdline::Options;
@@ -55,7 +56,7 @@ pub fn build(
         notes.guest_os,
         notes.guest_version,
     );
-    let parts = step("dom0's memory map", pvh_map::parts(&hv.boot.memory, pages))?;
+    let mut parts = step("dom0's memory map", pvh_map::parts(&hv.boot.memory, pages))?;
     let dom = step("creating dom0", create(hv, cpu, options, vcpus, max_pages))?;
     step("dom0's physical map", make(hv, cpu, &dom))?;
     for (gfn, count) in pvh_map::ram(&parts) {
@@ -65,8 +66,13 @@ pub fn build(
         )?;
     }
     step("loading the kernel", load(hv, &dom, image))?;
-    let info =
-        place(hv, &dom, &parts, image.end(), initrd, command_line).ok_or(BuildError::Layout)?;
+    let rsdp = step("dom0's ACPI tables", firmware(hv, &dom, &mut parts, vcpus))?;
+    let given = Given {
+        initrd,
+        command_line,
+        rsdp,
+    };
+    let info = place(hv, &dom, &parts, image.end(), &given).ok_or(BuildError::Layout)?;
     step("dom0's memory map", show_map(&dom, &parts))?;
     step("dom0's first vCPU", start(hv, cpu, &dom, entry, info))?;
     Ok(dom)
@@ -107,21 +113,45 @@ fn load(hv: &Hypervisor, dom: &Domain, image: &Image) -> Result<(), Errno> {
     Ok(())
 }
 
-/// Puts the initrd and the start-of-day structure behind the kernel; the structure's address.
-fn place(
+/// Writes dom0's ACPI tables to where its map then has them; the root pointer's address, zero
+/// on a machine without.
+fn firmware(
     hv: &Hypervisor,
     dom: &Domain,
-    parts: &[Part],
-    end: u64,
-    initrd: &[u8],
-    command_line: &str,
-) -> Option<u64> {
+    parts: &mut Vec<Part>,
+    vcpus: u32,
+) -> Result<u64, Errno> {
+    if hv.platform.rsdp == 0 {
+        return Ok(0);
+    }
+    let len = acpi::tables(hv, vcpus, 0)?.len() as u64;
+    let at = pvh_map::set_aside(parts, len.div_ceil(4096))?;
+    copy(hv, dom, at, &acpi::tables(hv, vcpus, at)?)?;
+    Ok(at)
+}
+
+/// What the kernel is given.
+struct Given<'a> {
+    initrd: &'a [u8],
+    command_line: &'a str,
+    rsdp: u64,
+}
+
+/// Puts the initrd and the start-of-day structure behind the kernel; the structure's address.
+fn place(hv: &Hypervisor, dom: &Domain, parts: &[Part], end: u64, given: &Given) -> Option<u64> {
+    let Given {
+        initrd,
+        command_line,
+        rsdp,
+    } = *given;
+    // The tables stand at the end of RAM.
+    let limit = if rsdp == 0 { LIMIT } else { rsdp };
     let mut at = end.next_multiple_of(4096);
     let mut put = |data: &[u8]| {
         let here = at;
         copy(hv, dom, here, data).ok()?;
         at = here.checked_add(data.len() as u64)?.next_multiple_of(8);
-        (at < LIMIT).then_some(here)
+        (at <= limit).then_some(here)
     };
     let initrd_at = put(initrd)?;
     let line_at = put(command_line.as_bytes())?;
@@ -152,7 +182,7 @@ fn place(
         nr_modules: has_initrd.into(),
         modlist_paddr: if has_initrd { modlist } else { 0 },
         cmdline_paddr: line_at,
-        rsdp_paddr: hv.platform.rsdp,
+        rsdp_paddr: rsdp,
         memmap_paddr: memmap.unwrap_or(0),
         memmap_entries: parts.len() as u32,
         reserved: 0,

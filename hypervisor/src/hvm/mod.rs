@@ -37,6 +37,7 @@ pub use domain::{HvmDomain, make, make_vcpu};
 #[cfg(test)]
 pub use exits::serve as serve_exit;
 pub use hypercall::fill_page as fill_hypercall_page;
+pub use mmio::apic_id;
 pub use posted::Posted;
 pub use vcpu::HvmVcpu;
 
