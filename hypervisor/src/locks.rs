@@ -7,6 +7,8 @@
 pub const LEASE: u8 = 5;
 /// A domain's end; only ever tried for.
 pub const TEARDOWN: u8 = 10;
+/// The machine's devices as a hardware-virtualised control domain sees them.
+pub const DEVICES: u8 = 15;
 /// A domain's own small things (limits, permissions, shutdown state).
 pub const DOMAIN: u8 = 20;
 /// Host interrupt routing.

@@ -197,6 +197,8 @@ pub const STEPS: &[Step] = &[
             ..USUAL
         }),
     ),
+    step("dom0-pvh", true, Kind::Dom0(boots::Trial::PVH)),
+    step("dom0-pvh-lines", true, Kind::Dom0(boots::Trial::PVH_LINES)),
     step("dom0-options", true, Kind::Dom0(boots::Trial::OPTIONS)),
     step(
         "dom0-grub-bios",

@@ -43,7 +43,7 @@ const DEBUGGING: Status = Status::Ignored("this debugging aid does not exist her
 const POWER: Status = Status::Ignored("power management is left to the firmware and the CPU");
 const HVM: Status =
     Status::Ignored("hardware virtual machines are in work and have no such setting yet");
-const IOMMU: Status = Status::Ignored("the IOMMU is not used yet");
+const IOMMU: Status = Status::Ignored("an IOMMU is used for dom0=pvh, and then as it is");
 const SCHED: Status = Status::Ignored("the scheduler has no such setting");
 const MCE: Status = Status::Ignored("machine checks are reported and fatal");
 const NUMA: Status = Status::Ignored("memory is treated as one node");

@@ -51,6 +51,30 @@ pub fn ioapics(hv: &Hypervisor, _cpu: &mut Cpu) {
     }
 }
 
+/// Most accesses that are told of at once: as many as an IOMMU keeps.
+const FAULTS: u32 = 256;
+
+/// Accesses to memory that devices were not allowed.
+pub fn device_faults(hv: &Hypervisor, _cpu: &mut Cpu) {
+    if !machine::iommu::is_there() {
+        return say!(hv, "no IOMMU that is known");
+    }
+    for _ in 0..FAULTS {
+        let Some(fault) = machine::iommu::take_fault() else {
+            return;
+        };
+        let [bus, devfn] = fault.device.to_be_bytes();
+        say!(
+            hv,
+            "{bus:02x}:{:02x}.{} at {:#x}, event {}",
+            devfn >> 3,
+            devfn & 7,
+            fault.address,
+            fault.code
+        );
+    }
+}
+
 /// Timers.
 pub fn timers(hv: &Hypervisor, cpu: &mut Cpu) {
     let now = cpu.now();

@@ -48,6 +48,12 @@ const KEYS: &[Key] = &[
         machine::interrupts,
     ),
     (b'R', "reboot the machine", false, machine::reboot),
+    (
+        b'V',
+        "what devices were not allowed by the IOMMU, and forget it",
+        false,
+        machine::device_faults,
+    ),
     (b'a', "when timers are due", true, machine::timers),
     (b'd', "registers of all CPUs", true, cpus::all),
     (b'e', "event channels", true, domains::events),

@@ -8,6 +8,7 @@ use super::pvh_map::{self, Part};
 use crate::cmdline::Options;
 use crate::domain::Domain;
 use crate::hv::Hypervisor;
+use crate::hvm::devices::Devices;
 use crate::loader::{Image, LoadError, Notes};
 use crate::log;
 use crate::mem::p2m;
@@ -15,7 +16,8 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use machine::boot::MemoryKind;
 use machine::hvm::HvmCpu;
-use machine::{Cpu, Gfn};
+use machine::nested::Leaf;
+use machine::{Cpu, Gfn, Mfn};
 use xen_abi::Errno;
 use xen_abi::hvm::*;
 use xen_abi::memory::reservation::E820Entry;
@@ -65,6 +67,7 @@ pub fn build(
             p2m::fill(hv, cpu, &dom, gfn, count),
         )?;
     }
+    step("dom0's devices", devices(hv, cpu, &dom))?;
     step("loading the kernel", load(hv, &dom, image))?;
     let rsdp = step("dom0's ACPI tables", firmware(hv, &dom, &mut parts, vcpus))?;
     let given = Given {
@@ -83,6 +86,49 @@ fn make(hv: &Hypervisor, cpu: &mut Cpu, dom: &Arc<Domain>) -> Result<(), Errno> 
     crate::hvm::make(hv, cpu, dom)?;
     for vcpu in dom.all_vcpus() {
         crate::hvm::make_vcpu(dom, vcpu)?;
+    }
+    Ok(())
+}
+
+/// Puts dom0's devices behind the IOMMUs, which show them the memory that dom0 sees. Without an
+/// IOMMU they would reach the host's memory, so dom0 sees none of those on a PCI bus.
+fn devices(hv: &Hypervisor, cpu: &mut Cpu, dom: &Domain) -> Result<(), Errno> {
+    let hvm = dom.hvm.get().ok_or(Errno::EINVAL)?;
+    let behind = machine::iommu::is_there() && {
+        for &(first, last) in &hv.platform.device_memory {
+            share(hv, cpu, dom, first >> 12, last >> 12)?;
+        }
+        let table = hv.alloc_block(machine::iommu::TABLE_ORDER);
+        machine::iommu::attach(&hvm.nested, table.ok_or(Errno::ENOMEM)?)
+    };
+    if behind {
+        log!(hv, Info, "dom0's devices are behind the IOMMU");
+    } else {
+        log!(
+            hv,
+            Warning,
+            "No IOMMU that is known: dom0=pvh without PCI devices"
+        );
+    }
+    let devices = Devices::new(hv, behind)?;
+    hvm.devices.call_once(|| devices);
+    // The hypervisor's clock.
+    if let Some(addr) = hv.platform.hpet {
+        dom.irqs.permit_iomem(addr >> 12, addr >> 12, false)?;
+    }
+    Ok(())
+}
+
+/// Most frames that devices use behind the system's back: 64 MiB.
+const MOST_SHARED: u64 = 1 << 14;
+
+/// Maps memory that devices use of themselves, where it is not RAM.
+fn share(hv: &Hypervisor, cpu: &mut Cpu, dom: &Domain, first: u64, last: u64) -> Result<(), Errno> {
+    if last.saturating_sub(first) >= MOST_SHARED {
+        return Err(Errno::E2BIG);
+    }
+    for mfn in (first..=last).filter(|&mfn| !hv.is_ram(Mfn(mfn))) {
+        p2m::set(hv, cpu, dom, Gfn(mfn), Leaf::Mmio(Mfn(mfn)))?;
     }
     Ok(())
 }

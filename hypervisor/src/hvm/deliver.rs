@@ -43,8 +43,8 @@ pub fn deliver(cx: &mut Cx) {
 fn inject(cx: &mut Cx) {
     let Some(hvm) = &mut cx.st.hvm else { return };
     let now = cx.cpu.now();
-    cx.vcpu.posted.take(|vector| {
-        hvm.lapic.request(vector, false);
+    cx.vcpu.posted.take(|vector, level| {
+        hvm.lapic.request(vector, level);
     });
     if hvm.lapic.deadline().is_some_and(|due| due <= now) {
         let _ = hvm.lapic.tick(now);

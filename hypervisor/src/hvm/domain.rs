@@ -1,5 +1,6 @@
 //! What a hardware-virtualised domain has beside what all have, and how it comes to it.
 
+use super::devices::Devices;
 use super::{HvmVcpu, params};
 use crate::cx::Cx;
 use crate::domain::{Domain, Vcpu};
@@ -11,6 +12,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use machine::Cpu;
 use machine::hvm::{HvmApi, Reg};
 use machine::nested::Nested;
+use spin::Once;
 use xen_abi::Errno;
 use xen_abi::hvm::HVM_NR_PARAMS;
 use xen_abi::shared_info::{VCPU_INFO_SIZE, VCPU_INFO_UPCALL_MASK};
@@ -29,6 +31,8 @@ pub struct HvmDomain {
     pub pool: AtomicU64,
     /// The highest guest frame that ever was anything.
     pub max_gfn: AtomicU64,
+    /// The machine's devices, of a control domain.
+    pub devices: Once<Devices>,
     /// `HVM_PARAM_*`.
     pub params: [AtomicU64; HVM_NR_PARAMS as usize],
 }
@@ -41,6 +45,7 @@ impl HvmDomain {
             nested,
             pool: AtomicU64::new(POOL),
             max_gfn: AtomicU64::new(0),
+            devices: Once::new(),
             params,
         }
     }

@@ -1,4 +1,5 @@
-//! Guest-physical memory without RAM: the local APIC's page, and holes, which read as ones.
+//! Guest-physical memory without RAM: the local APIC's page, what of the control domain's devices
+//! is virtual, and holes, which read as ones.
 
 use super::vlapic::{Command, Delivery, Effect, Vlapic};
 use crate::cx::Cx;
@@ -24,7 +25,7 @@ pub fn is_apic(cx: &Cx, gpa: u64) -> bool {
 /// Reads `bytes` at `gpa`.
 pub fn read(cx: &mut Cx, gpa: u64, bytes: u64) -> u64 {
     if !is_apic(cx, gpa) {
-        return u64::MAX;
+        return super::devices::read(cx, gpa, bytes).unwrap_or(u64::MAX);
     }
     let now = cx.cpu.now();
     let Some(hvm) = &mut cx.st.hvm else {
@@ -40,7 +41,11 @@ pub fn read(cx: &mut Cx, gpa: u64, bytes: u64) -> u64 {
 
 /// Writes `bytes` at `gpa`.
 pub fn write(cx: &mut Cx, gpa: u64, bytes: u64, value: u64) {
-    if !is_apic(cx, gpa) || gpa & 0xf != 0 || bytes != 4 {
+    if !is_apic(cx, gpa) {
+        super::devices::write(cx, gpa, bytes, value);
+        return;
+    }
+    if gpa & 0xf != 0 || bytes != 4 {
         return;
     }
     let now = cx.cpu.now();
@@ -67,6 +72,9 @@ pub fn carry_out(cx: &mut Cx, effect: Effect) {
     }
     if let Some(command) = effect.command {
         send(cx, command, from);
+    }
+    if let Some(vector) = effect.end {
+        super::devices::end(cx.hv, cx.cpu, cx.dom, vector);
     }
 }
 
@@ -102,8 +110,8 @@ fn send(cx: &mut Cx, command: Command, from: u32) {
 /// Takes what the vCPU sent itself into its APIC at once, where it can be read.
 fn take_own(cx: &mut Cx) {
     if let Some(hvm) = &mut cx.st.hvm {
-        cx.vcpu.posted.take(|vector| {
-            hvm.lapic.request(vector, false);
+        cx.vcpu.posted.take(|vector, level| {
+            hvm.lapic.request(vector, level);
         });
         hvm.look = true;
     }

@@ -9,6 +9,7 @@ mod copy;
 mod cpuid;
 mod crash;
 mod deliver;
+pub mod devices;
 mod domain;
 mod emulator;
 mod exits;

@@ -11,6 +11,8 @@ pub struct Posted {
     any: AtomicBool,
     /// Vectors.
     vectors: [AtomicU32; 8],
+    /// Those of them that are level-triggered.
+    levels: [AtomicU32; 8],
     /// How the vCPU's APIC is addressed: logical destination, format, x2APIC mode.
     logical: [AtomicU32; 3],
     /// INIT came, and no start since.
@@ -26,6 +28,14 @@ impl Posted {
             word.fetch_or(1 << (vector % 32), Ordering::SeqCst);
         }
         self.look();
+    }
+
+    /// Leaves a level-triggered interrupt, likewise.
+    pub fn level_vector(&self, vector: u8) {
+        if let Some(word) = self.levels.get(usize::from(vector / 32)) {
+            word.fetch_or(1 << (vector % 32), Ordering::SeqCst);
+        }
+        self.vector(vector);
     }
 
     /// Has the vCPU look at its APIC, whose timer came.
@@ -68,13 +78,18 @@ impl Posted {
         self.any.load(Ordering::SeqCst)
     }
 
-    /// Takes all that there is.
-    pub fn take(&self, mut each: impl FnMut(u8)) {
+    /// Takes all that there is: vectors, and whether each is level-triggered.
+    pub fn take(&self, mut each: impl FnMut(u8, bool)) {
         self.any.store(false, Ordering::SeqCst);
-        for (index, word) in (0u8..).zip(&self.vectors) {
+        for (index, (word, level)) in (0u8..).zip(self.vectors.iter().zip(&self.levels)) {
             let mut bits = word.swap(0, Ordering::SeqCst);
+            if bits == 0 {
+                continue;
+            }
+            let levels = level.fetch_and(!bits, Ordering::SeqCst) & bits;
             while bits != 0 {
-                each(index * 32 + bits.trailing_zeros() as u8);
+                let bit = bits.trailing_zeros() as u8;
+                each(index * 32 + bit, levels >> bit & 1 != 0);
                 bits &= bits - 1;
             }
         }

@@ -26,7 +26,7 @@ pub fn startup(cx: &mut Cx, vcpu: &Arc<Vcpu>, page: u8) {
     };
     let Some(hvm) = &mut state.hvm else { return };
     // What came for it before it was stopped.
-    vcpu.posted.take(|_| {});
+    vcpu.posted.take(|_, _| {});
     hvm.start_real(page);
     // Its counter is that of the one that started it.
     crate::time::set_tsc_offset(vcpu, crate::time::tsc_offset(cx.vcpu));

@@ -30,10 +30,16 @@ pub fn handle(hv: &Hypervisor, cpu: &mut Cpu, vector: u8) {
             line.sharer(index)
         };
         let Some((dom, pirq)) = sharer else { return };
-        if let Some(dom) = dom
-            && !event::send_pirq(hv, cpu, &dom, pirq)
-        {
-            // No port will ever be served: do not wait for that.
+        let Some(dom) = dom else {
+            index = index.saturating_add(1);
+            continue;
+        };
+        let sent = match dom.hvm.get() {
+            Some(_) => crate::hvm::devices::interrupt(hv, cpu, &dom, pirq),
+            None => event::send_pirq(hv, cpu, &dom, pirq),
+        };
+        if !sent {
+            // Nobody will say that it was served: do not wait for that.
             line.lock().ended(hv, cpu, dom.id, pirq);
         }
         index = index.saturating_add(1);

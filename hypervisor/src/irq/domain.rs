@@ -290,6 +290,11 @@ pub fn restrict_control_domain(hv: &Hypervisor, dom: &Domain) -> Result<(), Errn
     for io_apic in &hv.platform.io_apics {
         irqs.permit_iomem(io_apic.addr >> 12, io_apic.addr >> 12, false)?;
     }
+    for iommu in &hv.platform.iommus {
+        // 16 KiB of registers, and as many for counters.
+        let first = iommu.addr >> 12;
+        irqs.permit_iomem(first, first.saturating_add(127), false)?;
+    }
     let local = hv.platform.local_apic >> 12;
     irqs.permit_iomem(local, local, false)?;
     // Writing there is sending an interrupt.

@@ -52,6 +52,8 @@ pub struct Line {
     pub active_low: bool,
     /// How many domains have a number for it.
     pub users: u32,
+    /// The domain wants it masked.
+    pub quiet: bool,
     /// Where it is delivered.
     at: Option<Slot>,
     /// Where it was delivered, until the first interrupt comes by the new way.
@@ -72,12 +74,17 @@ impl Line {
     }
 
     fn masked(&self) -> bool {
-        self.sharers.is_empty() || self.sharers.iter().any(|sharer| sharer.pending)
+        self.quiet || self.sharers.is_empty() || self.sharers.iter().any(|sharer| sharer.pending)
     }
 
     /// Whether a domain is bound to it.
     pub fn is_bound(&self) -> bool {
         !self.sharers.is_empty()
+    }
+
+    /// Whether the domain `domid` is bound to it.
+    pub fn is_bound_to(&self, domid: DomId) -> bool {
+        self.sharers.iter().any(|sharer| sharer.domid == domid)
     }
 
     /// Writes route and mask to the source.

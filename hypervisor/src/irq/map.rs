@@ -118,11 +118,7 @@ fn map_msi(cx: &mut Cx, dom: &Domain, arg: &PhysdevMapPirq) -> Result<u32, Errno
         let entry = u16::try_from(arg.entry_nr).map_err(|_| Errno::EINVAL)?;
         Message::msix(cx.hv, cx.cpu, function, entry)?
     };
-    let taken =
-        cx.hv.irqs.messages().any(
-            |(_, line)| matches!(&line.lock().source, Source::Msi(other) if other.is(&message)),
-        );
-    if taken {
+    if is_taken(cx.hv, &message) {
         return Err(Errno::EEXIST);
     }
     let pirq = match want {
@@ -132,27 +128,43 @@ fn map_msi(cx: &mut Cx, dom: &Domain, arg: &PhysdevMapPirq) -> Result<u32, Errno
     if let Number::Line(_) = dom.irqs.number(pirq) {
         return Err(Errno::EEXIST);
     }
-    let number = cx.hv.irqs.take_message_line()?;
-    let line = cx.hv.irqs.line(number).ok_or(Errno::ENOSPC)?;
-    let target = super::bind::cpu_of(dom, 0);
-    let placed = {
-        let mut line = line.lock();
-        let placed = line.place(&cx.hv.irqs.vectors, number, target);
-        if placed.is_ok() {
-            line.source = Source::Msi(message);
-            line.users = 1;
-            // Masked, since nobody is bound yet.
-            line.program(cx.hv, cx.cpu);
-        }
-        placed
-    };
-    let done = placed.and_then(|()| dom.irqs.set_number(pirq, Number::Line(number)));
-    if let Err(errno) = done {
+    let number = message_line(cx.hv, cx.cpu, message, super::bind::cpu_of(dom, 0))?;
+    if let Err(errno) = dom.irqs.set_number(pirq, Number::Line(number)) {
+        let line = cx.hv.irqs.line(number).ok_or(Errno::ENOSPC)?;
         line.lock().release(&cx.hv.irqs.vectors);
         return Err(errno);
     }
     dom.irqs.permit_line(number, true)?;
     Ok(pirq)
+}
+
+fn is_taken(hv: &Hypervisor, message: &Message) -> bool {
+    let same = |source: &Source| matches!(source, Source::Msi(other) if other.is(message));
+    let mut lines = hv.irqs.messages();
+    lines.any(|(_, line)| same(&line.lock().source))
+}
+
+/// Gives a message a line, on `target` if that CPU has a vector left. It is masked, since nobody
+/// is bound yet. Errors: `EEXIST` when it has one; `ENOSPC`.
+pub(super) fn message_line(
+    hv: &Hypervisor,
+    cpu: &mut Cpu,
+    message: Message,
+    target: u32,
+) -> Result<u32, Errno> {
+    if is_taken(hv, &message) {
+        return Err(Errno::EEXIST);
+    }
+    let number = hv.irqs.take_message_line()?;
+    let mut line = hv.irqs.line(number).ok_or(Errno::ENOSPC)?.lock();
+    if let Err(errno) = line.place(&hv.irqs.vectors, number, target) {
+        line.release(&hv.irqs.vectors);
+        return Err(errno);
+    }
+    line.source = Source::Msi(message);
+    line.users = 1;
+    line.program(hv, cpu);
+    Ok(number)
 }
 
 /// A number that the domain does not use: from below for pins, from above for messages.

@@ -143,6 +143,20 @@ impl Windows {
     }
 }
 
+/// Reads 1, 2 or 4 aligned bytes of a device's registers at machine address `pa`. Errors: as
+/// [`Windows::page`].
+pub fn read_register(hv: &Hypervisor, pa: u64, bytes: u8) -> Result<u32, Errno> {
+    let window = hv.irqs.windows.lock().page(hv, pa)?;
+    Ok(window.read_part(pa & 0xfff, bytes))
+}
+
+/// Writes 1, 2 or 4 aligned bytes there. Errors: as [`Windows::page`].
+pub fn write_register(hv: &Hypervisor, pa: u64, bytes: u8, value: u32) -> Result<(), Errno> {
+    let window = hv.irqs.windows.lock().page(hv, pa)?;
+    window.write_part(pa & 0xfff, bytes, value);
+    Ok(())
+}
+
 /// Reads the aligned 32-bit word at machine address `pa`, which is not memory of domains.
 /// Errors: as [`Windows::page`].
 pub fn device_word(hv: &Hypervisor, pa: u64) -> Result<u32, Errno> {

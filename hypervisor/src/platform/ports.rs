@@ -9,8 +9,10 @@ use crate::cx::Cx;
 use crate::domain::Domain;
 use crate::guest::GuestPtr;
 use crate::hv::Hypervisor;
-use crate::irq::pci;
+use crate::hvm::devices;
+use crate::irq::{Function, pci};
 use crate::platform::pit;
+use alloc::sync::Arc;
 use machine::{Cpu, CpuApi};
 use xen_abi::xen::VMASST_TYPE_architectural_iopl;
 
@@ -56,6 +58,10 @@ pub fn read(hv: &Hypervisor, cpu: &mut Cpu, dom: &Domain, port: u16, bytes: u8) 
     let value = match (port, bytes) {
         (pci::ADDRESS, 4) => dom.irqs.config_address(),
         (0xcfc..=0xcff, _) => match config(dom, port, bytes) {
+            Some((address, bytes)) if dom.hvm.get().is_some() => {
+                let (function, register) = place(address, port);
+                devices::config_read(hv, cpu, dom, function, register, bytes)
+            }
             Some((address, bytes)) => pci::read(hv, cpu, address, port, bytes),
             None => u32::MAX,
         },
@@ -82,15 +88,17 @@ pub fn read(hv: &Hypervisor, cpu: &mut Cpu, dom: &Domain, port: u16, bytes: u8) 
 }
 
 /// Writes 1, 2 or 4 bytes to `port` for a domain.
-pub fn write(hv: &Hypervisor, cpu: &mut Cpu, dom: &Domain, port: u16, bytes: u8, value: u32) {
+pub fn write(hv: &Hypervisor, cpu: &mut Cpu, dom: &Arc<Domain>, port: u16, bytes: u8, value: u32) {
     let value = value & mask(bytes);
     match (port, bytes) {
         (pci::ADDRESS, 4) => dom.irqs.set_config_address(value),
-        (0xcfc..=0xcff, _) => {
-            if let Some((address, bytes)) = config(dom, port, bytes) {
-                pci::write(hv, cpu, address, port, bytes, value);
+        (0xcfc..=0xcff, _) => match config(dom, port, bytes) {
+            Some((address, bytes)) if dom.hvm.get().is_some() => {
+                devices::config_write(hv, cpu, dom, place(address, port), bytes, value);
             }
-        }
+            Some((address, bytes)) => pci::write(hv, cpu, address, port, bytes, value),
+            None => {}
+        },
         (CMOS_INDEX, 1) if dom.irqs.port_allowed(port, 1) => dom.irqs.set_cmos_index(value as u8),
         (CMOS_DATA, 1) if dom.irqs.port_allowed(port, 1) => {
             let _held = hv.irqs.config.lock();
@@ -124,6 +132,13 @@ fn config(dom: &Domain, port: u16, bytes: u8) -> Option<(u32, u8)> {
         fits => fits,
     };
     Some((address & CONFIG_ADDRESS, bytes))
+}
+
+/// The function and register that an address and a data port name.
+fn place(address: u32, port: u16) -> (Function, u16) {
+    let [register, devfn, bus, _] = address.to_le_bytes();
+    let register = u16::from(register & !3) | port & 3;
+    (Function { bus, devfn }, register)
 }
 
 /// Ports of an access one by one.

@@ -2,6 +2,7 @@
 
 mod calls;
 mod clock;
+mod devices;
 mod events;
 mod memory;
 mod narrow;

@@ -169,7 +169,11 @@ pub fn has_devices(dom: &Domain) -> bool {
 /// none, or not the domain's to use.
 pub fn map_device(cx: &mut Cx, gfn: Gfn) -> bool {
     let dom = cx.dom;
-    if !dom.privileged || cx.hv.is_ram(Mfn(gfn.0)) || !dom.irqs.iomem_allowed(gfn.0) {
+    if !dom.privileged
+        || cx.hv.is_ram(Mfn(gfn.0))
+        || !dom.irqs.iomem_allowed(gfn.0)
+        || crate::hvm::devices::traps(cx.hv, dom, gfn)
+    {
         return false;
     }
     let leaf = Leaf::Mmio(Mfn(gfn.0));

@@ -36,6 +36,19 @@ impl Registers {
         })
     }
 
+    /// Reads 1, 2 or 4 bytes at `offset`, which is aligned to them.
+    pub fn read_part(&self, offset: u64, bytes: u8) -> u32 {
+        let (shift, mask) = part(offset, bytes);
+        self.read(offset & !3) >> shift & mask
+    }
+
+    /// Writes 1, 2 or 4 bytes at `offset`, which is aligned to them.
+    pub fn write_part(&self, offset: u64, bytes: u8, value: u32) {
+        let (shift, mask) = part(offset, bytes);
+        let kept = self.read(offset & !3) & !(mask << shift);
+        self.write(offset & !3, kept | (value & mask) << shift);
+    }
+
     /// Writes the 32-bit register at byte `offset`; beyond the window nothing happens.
     pub fn write(&self, offset: u64, value: u32) {
         if let Some(machine) = current().filter(|_| offset + 4 <= self.len) {
@@ -44,4 +57,14 @@ impl Registers {
                 .insert(self.pa + offset, value);
         }
     }
+}
+
+/// Where `bytes` bytes at `offset` are in their word.
+fn part(offset: u64, bytes: u8) -> (u32, u32) {
+    let mask = match bytes {
+        1 => 0xff,
+        2 => 0xffff,
+        _ => u32::MAX,
+    };
+    (8 * (offset & 3) as u32, mask)
 }

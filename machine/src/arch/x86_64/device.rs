@@ -33,6 +33,24 @@ impl Registers {
         self.0.read32(offset)
     }
 
+    /// Reads 1, 2 or 4 bytes at `offset`, which is aligned to them; else all ones.
+    pub fn read_part(&self, offset: u64, bytes: u8) -> u32 {
+        match bytes {
+            1 => self.0.read8(offset).into(),
+            2 => self.0.read16(offset).into(),
+            _ => self.0.read32(offset),
+        }
+    }
+
+    /// Writes 1, 2 or 4 bytes at `offset`, which is aligned to them; else nothing.
+    pub fn write_part(&self, offset: u64, bytes: u8, value: u32) {
+        match bytes {
+            1 => self.0.write8(offset, value as u8),
+            2 => self.0.write16(offset, value as u16),
+            _ => self.0.write32(offset, value),
+        }
+    }
+
     /// Writes the 32-bit register at byte `offset`; beyond the window nothing happens.
     pub fn write(&self, offset: u64, value: u32) {
         self.0.write32(offset, value);

@@ -43,21 +43,57 @@ impl Mmio {
         self.base
     }
 
+    /// Where `bytes` bytes at `offset` are, if they lie in the window and are aligned.
+    fn at(&self, offset: u64, bytes: u64) -> Option<u64> {
+        let inside = offset.checked_add(bytes).is_some_and(|end| end <= self.len);
+        (inside && offset.is_multiple_of(bytes)).then_some(self.base + offset)
+    }
+
     /// Reads a 32-bit register; beyond the window all ones.
     pub fn read32(&self, offset: u64) -> u32 {
-        if offset.checked_add(4).is_none_or(|end| end > self.len) || offset & 3 != 0 {
-            return u32::MAX;
-        }
-        // SAFETY: inside a window that stays mapped, aligned.
-        unsafe { ((self.base + offset) as *const u32).read_volatile() }
+        self.at(offset, 4).map_or(u32::MAX, |at| {
+            // SAFETY: inside a window that stays mapped, aligned.
+            unsafe { (at as *const u32).read_volatile() }
+        })
+    }
+
+    /// Reads a 16-bit register, likewise.
+    pub fn read16(&self, offset: u64) -> u16 {
+        self.at(offset, 2).map_or(u16::MAX, |at| {
+            // SAFETY: as above.
+            unsafe { (at as *const u16).read_volatile() }
+        })
+    }
+
+    /// Reads an 8-bit register, likewise.
+    pub fn read8(&self, offset: u64) -> u8 {
+        self.at(offset, 1).map_or(u8::MAX, |at| {
+            // SAFETY: as above.
+            unsafe { (at as *const u8).read_volatile() }
+        })
     }
 
     /// Writes a 32-bit register; beyond the window nothing happens.
     pub fn write32(&self, offset: u64, value: u32) {
-        if offset.checked_add(4).is_none_or(|end| end > self.len) || offset & 3 != 0 {
-            return;
+        if let Some(at) = self.at(offset, 4) {
+            // SAFETY: inside a window that stays mapped, aligned.
+            unsafe { (at as *mut u32).write_volatile(value) };
         }
-        // SAFETY: inside a window that stays mapped, aligned.
-        unsafe { ((self.base + offset) as *mut u32).write_volatile(value) };
+    }
+
+    /// Writes a 16-bit register, likewise.
+    pub fn write16(&self, offset: u64, value: u16) {
+        if let Some(at) = self.at(offset, 2) {
+            // SAFETY: as above.
+            unsafe { (at as *mut u16).write_volatile(value) };
+        }
+    }
+
+    /// Writes an 8-bit register, likewise.
+    pub fn write8(&self, offset: u64, value: u8) {
+        if let Some(at) = self.at(offset, 1) {
+            // SAFETY: as above.
+            unsafe { (at as *mut u8).write_volatile(value) };
+        }
     }
 }
