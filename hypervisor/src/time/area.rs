@@ -12,7 +12,7 @@ use alloc::sync::Arc;
 use core::sync::atomic::{Ordering, fence};
 use machine::{CpuApi, Gfn, PAGE_SHIFT, PAGE_SIZE, PageType, TypeGet};
 use xen_abi::Errno;
-use xen_abi::compat::{Layout, Ulong, Width};
+use xen_abi::compat::{Layout, Ulong};
 use xen_abi::shared_info::{VCPU_INFO_SIZE, VCPU_INFO_TIME, VCPU_INFO_UPCALL_MASK, VcpuTimeInfo};
 use xen_abi::vcpu::*;
 use xen_abi::xen::VMASST_TYPE_runstate_update_flag as UPDATE_FLAG;
@@ -106,30 +106,24 @@ pub fn register_vcpu_info(cx: &mut Cx, vcpu: &Arc<Vcpu>, arg: u64) -> HyperResul
     Ok(0)
 }
 
-/// The pointer that an area is registered by. 32-bit code has it in half of the field, and is not
-/// heeded, as by Xen, when the rest is not zero: `None`. Errors: `EFAULT`, also for one that no
-/// guest can have.
-fn pointer(cx: &mut Cx, arg: u64) -> Result<Option<u64>, Errno> {
-    let addr = cx.copy_in(GuestPtr::<u64>::new(arg))?;
+/// The pointer that an area is registered by; 32-bit code has it in half of the field, and the
+/// rest is not looked at. Errors: `EFAULT`, also for one that no guest can have.
+fn pointer(cx: &mut Cx, arg: u64) -> Result<u64, Errno> {
+    let Ulong(addr) = cx.copy_in(GuestPtr::new(arg))?;
     GuestPtr::<u8>::new(addr).check()?;
-    let whole = cx.width == Width::W64 || u32::try_from(addr).is_ok();
-    Ok(whole.then_some(addr))
+    Ok(addr)
 }
 
 /// `VCPUOP_register_runstate_memory_area`. Errors: `EFAULT`.
 pub fn register_runstate(cx: &mut Cx, vcpu: &Arc<Vcpu>, arg: u64) -> HyperResult {
-    let Some(addr) = pointer(cx, arg)? else {
-        return Ok(0);
-    };
+    let addr = pointer(cx, arg)?;
     runstate::register(cx, vcpu, addr);
     Ok(0)
 }
 
 /// `VCPUOP_register_vcpu_time_memory_area`. Errors: `EFAULT`.
 pub fn register_time(cx: &mut Cx, vcpu: &Arc<Vcpu>, arg: u64) -> HyperResult {
-    let Some(addr) = pointer(cx, arg)? else {
-        return Ok(0);
-    };
+    let addr = pointer(cx, arg)?;
     vcpu.time.time_va.store(addr, Ordering::Relaxed);
     let some = addr != 0;
     vcpu.time.time_va_due.store(some, Ordering::Relaxed);

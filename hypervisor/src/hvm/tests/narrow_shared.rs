@@ -126,10 +126,11 @@ fn run_states_are_packed() {
         let by_va = VCPUOP_register_runstate_memory_area;
         let by_frame = VCPUOP_register_runstate_phys_area;
         let place = 0x6ffc - 40;
-        // Half of the field is the pointer; more than that is without effect.
+        // Half of the field is the pointer.
         crate::hvm::write(cx, place, &[0x77; 8]).unwrap();
         assert_eq!(area(cx, by_va, 0xffff_ffff_0000_0000 | place), 0);
-        assert_eq!(read32::<u32>(cx, place), 0x7777_7777);
+        assert_eq!(read32::<i32>(cx, place), RUNSTATE_offline);
+        assert_eq!(area(cx, by_va, 1 << 32), 0);
         // The form is that of the kernel, which has said nothing yet.
         assert_eq!(area(cx, by_frame, place), Errno::ENXIO.neg() as i32);
         assert_eq!(set_callback(cx), 0);
