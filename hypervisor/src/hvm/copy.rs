@@ -8,6 +8,15 @@ use machine::{CpuApi, Gfn, PAGE_SIZE, Page};
 use x86_emulate::Trap;
 use xen_abi::compat::Width;
 
+/// 32-bit code has nothing beyond its addresses, whatever its tables say.
+#[inline]
+fn nameable(cx: &Cx, va: u64) -> Result<(), Trap> {
+    match cx.width == Width::W32 && va > u32::MAX.into() {
+        true => Err(Trap::page_fault(va, 0)),
+        false => Ok(()),
+    }
+}
+
 /// Calls `each` with the pieces of an access that lie in one page: the page, whether it may be
 /// written, the offset in it, and the range of the buffer.
 fn pieces(
@@ -22,10 +31,7 @@ fn pieces(
     let mut done = 0;
     while done < len {
         let at = va.checked_add(done as u64).ok_or(Trap::GP)?;
-        // 32-bit code has nothing beyond its addresses, whatever its tables say.
-        if cx.width == Width::W32 && at > u32::MAX.into() {
-            return Err(Trap::page_fault(at, 0));
-        }
+        nameable(cx, at)?;
         let offset = at as usize & (PAGE_SIZE - 1);
         let count = (PAGE_SIZE - offset).min(len - done);
         let gpa = hvm.translate(at, flags, access)?;
@@ -60,6 +66,7 @@ pub fn read_kernel(cx: &Cx, va: u64, buf: &mut [u8]) -> Result<(), Trap> {
 fn read_as(cx: &Cx, va: u64, buf: &mut [u8], access: Access) -> Result<(), Trap> {
     // For what lies in one word, as most arguments do, the frame need not be held.
     if (va & 7) as usize + buf.len() <= 8 {
+        nameable(cx, va)?;
         let hvm = cx.st.hvm.as_ref().ok_or(Trap::GP)?;
         let gpa = hvm.translate(va, cx.cpu.regs().rflags, access)?;
         let word = hvm.memory.read_word(gpa).ok_or(Trap::page_fault(va, 0))?;

@@ -116,7 +116,8 @@ fn each_mode_of_32_bit_code_calls() {
     let dom = guest(&world);
     on(&world, &dom, |cx| {
         let far = |base: u64| base + ARGS;
-        let modes: [(&dyn Fn(&mut Cx), Option<u64>); 4] = [
+        type Mode<'a> = (&'a dyn Fn(&mut Cx), Option<u64>);
+        let modes: [Mode; 4] = [
             (&narrow, None),
             (&flat, None),
             (&|cx| paged(&world, cx, true), Some(far(3 << 30))),

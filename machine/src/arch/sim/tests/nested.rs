@@ -267,7 +267,7 @@ fn devices_forget_what_changes() {
     let machine = SimMachine::new(2048, 1);
     let mut heap = heap(machine);
     let nested = Arc::new(Nested::new(page(&mut heap), 30));
-    let mut set = |heap: &mut Heap, gfn, leaf| {
+    let set = |heap: &mut Heap, gfn, leaf| {
         let mut frames = || heap.alloc(0)?.into_page(true);
         nested.lock().set(Gfn(gfn), leaf, &mut frames).unwrap()
     };
