@@ -1,3 +1,5 @@
+//! The forms of 32-bit code, there and back.
+
 use super::areas::{CompatSharedInfo, SharedOffsets};
 use super::{Layout, Ulong, Width};
 use crate::grant_table::*;
