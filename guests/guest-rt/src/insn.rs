@@ -190,6 +190,14 @@ pub fn rdtsc() -> u64 {
     unsafe { core::arch::x86_64::_rdtsc() }
 }
 
+/// RDTSCP: the counter and the register beside it.
+pub fn rdtscp() -> (u64, u32) {
+    let (lo, hi, aux): (u32, u32, u32);
+    // SAFETY: reads registers; traps at worst.
+    unsafe { asm!("rdtscp", out("eax") lo, out("edx") hi, out("ecx") aux, options(nostack)) };
+    (u64::from(hi) << 32 | u64::from(lo), aux)
+}
+
 /// XGETBV of XCR0.
 pub fn xgetbv() -> u64 {
     let (lo, hi): (u32, u32);

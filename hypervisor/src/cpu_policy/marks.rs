@@ -125,12 +125,12 @@ const HVM_MORE: FeatureSet = FeatureSet([
 ]);
 
 /// Marked for hardware-virtualised guests, or for all, but not served to them yet: what has
-/// registers that are not switched (RDTSCP, RDPID, protection keys, PCID, bounds, shadow stacks,
+/// registers that are not switched (RDPID, protection keys, PCID, bounds, shadow stacks,
 /// supervisor state, measures against speculation) and virtualisation in itself.
 const HVM_UNSERVED: FeatureSet = FeatureSet([
     0,
-    0x0102_0020,
-    0x0800_0000,
+    0x0002_0020,
+    0,
     0x0000_0014,
     0x0000_0008,
     0x0000_4402,

@@ -42,10 +42,15 @@ pub fn deliver(cx: &mut Cx) {
 
 fn inject(cx: &mut Cx) {
     let Some(hvm) = &mut cx.st.hvm else { return };
-    let now = cx.cpu.now();
     cx.vcpu.posted.take(|vector, level| {
         hvm.lapic.request(vector, level);
     });
+    if let Some(value) = hvm.lapic.unknown_deadline() {
+        let due = super::counter_at(cx.cpu, cx.dom, cx.vcpu, value);
+        hvm.lapic.set_due(due);
+        super::mmio::arm_timer(cx.hv, cx.cpu, cx.vcpu, &hvm.lapic);
+    }
+    let now = cx.cpu.now();
     if hvm.lapic.deadline().is_some_and(|due| due <= now) {
         let _ = hvm.lapic.tick(now);
         super::mmio::arm_timer(cx.hv, cx.cpu, cx.vcpu, &hvm.lapic);

@@ -290,7 +290,10 @@ impl Privileged for Emulated<'_, '_> {
     }
 
     fn read_tsc_aux(&mut self) -> Result<u32> {
-        Err(Trap::UD)
+        match &self.cx.st.hvm {
+            Some(hvm) if super::msr::has_tsc_aux(self.cx) => Ok(hvm.state.get(Reg::TscAux) as u32),
+            _ => Err(Trap::UD),
+        }
     }
 
     fn read_xcr(&mut self, index: u32) -> Result<u64> {

@@ -42,11 +42,38 @@ pub use mmio::apic_id;
 pub use posted::Posted;
 pub use vcpu::HvmVcpu;
 
+use crate::domain::{Domain, Vcpu};
+use machine::CpuApi;
+
 /// The time stamp counter as the loaded vCPU reads it.
 fn tsc(cx: &crate::cx::Cx) -> u64 {
-    let counter = crate::time::tsc::read(cx.cpu, cx.dom);
-    match cx.dom.tsc.get().emulated {
+    counter(cx.cpu, cx.dom, cx.vcpu)
+}
+
+/// A vCPU's time stamp counter.
+fn counter(cpu: &machine::Cpu, dom: &Domain, vcpu: &Vcpu) -> u64 {
+    let counter = crate::time::tsc::read(cpu, dom);
+    match dom.tsc.get().emulated {
         Some(_) => counter,
-        None => counter.wrapping_add(crate::time::tsc_offset(cx.vcpu)),
+        None => counter.wrapping_add(crate::time::tsc_offset(vcpu)),
     }
+}
+
+/// When a vCPU's counter reaches `value`, nanoseconds of system time: now, when it did.
+fn counter_at(cpu: &machine::Cpu, dom: &Domain, vcpu: &Vcpu, value: u64) -> u64 {
+    let ticks = value.saturating_sub(counter(cpu, dom, vcpu));
+    let (mul, shift, _) = cpu.tsc_scale();
+    let own = (mul, shift);
+    let emulated = dom.tsc.get().emulated.as_ref();
+    let (mul, shift) = emulated.map_or(own, |emulated| (emulated.mul, emulated.shift));
+    let ticks = match shift {
+        0.. => u128::from(ticks) << shift.min(63),
+        _ => u128::from(ticks) >> shift.unsigned_abs().min(63),
+    };
+    // One more, so that the counter has reached it, unless it has already.
+    let ns = (ticks.saturating_mul(mul.into()) >> 32).saturating_add((ticks != 0).into());
+    let most = crate::time::NEVER - 1;
+    cpu.now()
+        .saturating_add(u64::try_from(ns).unwrap_or(most))
+        .min(most)
 }

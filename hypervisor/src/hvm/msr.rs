@@ -5,6 +5,7 @@ use super::mmio;
 use crate::cx::Cx;
 use machine::hvm::{HvmApi, Reg};
 use machine::{CpuApi, Gfn};
+use xen_abi::arch_x86::cpufeatureset::XEN_X86_FEATURE_RDTSCP;
 
 /// Writing an address here fills the page with hypercall stubs.
 pub const HYPERCALL_PAGE: u32 = 0x4000_0000;
@@ -19,9 +20,11 @@ const MC_BANKS: u32 = 2;
 const MC_FIRST: u32 = 0x400;
 const MC_LAST: u32 = MC_FIRST + 4 * MC_BANKS - 1;
 const PAT: u32 = 0x277;
+const TSC_DEADLINE: u32 = 0x6e0;
 const X2APIC: u32 = 0x800;
 const X2APIC_LAST: u32 = 0x8ff;
 const EFER: u32 = 0xc000_0080;
+const TSC_AUX: u32 = 0xc000_0103;
 const HWCR: u32 = 0xc001_0015;
 const NB_CFG: u32 = 0xc001_001f;
 const DE_CFG: u32 = 0xc001_1029;
@@ -34,6 +37,12 @@ pub fn pat_ok(value: u64) -> bool {
         .all(|kind| matches!(kind, 0 | 1 | 4..=7))
 }
 
+/// Whether the guest has RDTSCP, and the register that it returns.
+pub fn has_tsc_aux(cx: &Cx) -> bool {
+    let features = cx.dom.cpu_policy(cx.hv).features();
+    features.has(XEN_X86_FEATURE_RDTSCP)
+}
+
 /// Reads an MSR. `None` is a #GP.
 pub fn read(cx: &mut Cx, msr: u32) -> Option<u64> {
     let now = cx.cpu.now();
@@ -44,9 +53,11 @@ pub fn read(cx: &mut Cx, msr: u32) -> Option<u64> {
     match msr {
         TSC => Some(super::tsc(cx)),
         APIC_BASE => Some(hvm.lapic.base()),
+        TSC_DEADLINE => Some(hvm.lapic.tsc_deadline()),
         EFER => Some(hvm.state.get(Reg::Efer)),
         PAT => Some(hvm.state.get(Reg::Pat)),
         X2APIC..=X2APIC_LAST => hvm.lapic.read_msr((msr - X2APIC) as u16, now),
+        TSC_AUX if has_tsc_aux(cx) => cx.st.hvm.as_ref().map(|hvm| hvm.state.get(Reg::TscAux)),
         UCODE_REV | HWCR | NB_CFG | DE_CFG => cx.cpu.rdmsr(msr),
         MCG_CAP => Some(MC_BANKS as u64),
         MCG_STATUS => Some(0),
@@ -72,6 +83,10 @@ pub fn write(cx: &mut Cx, msr: u32, value: u64) -> bool {
                 let offset = value.wrapping_sub(cx.cpu.tsc());
                 crate::time::set_tsc_offset(cx.vcpu, offset);
                 crate::time::enter(cx);
+                if let Some(hvm) = &mut cx.st.hvm {
+                    hvm.lapic.counter_changed();
+                    hvm.look = true;
+                }
             }
             true
         }
@@ -80,6 +95,12 @@ pub fn write(cx: &mut Cx, msr: u32, value: u64) -> bool {
             mmio::arm_timer(cx.hv, cx.cpu, cx.vcpu, &hvm.lapic);
             cx.vcpu.posted.publish(hvm.lapic.address());
             done
+        }
+        TSC_DEADLINE => {
+            hvm.lapic.set_tsc_deadline(value);
+            hvm.look = true;
+            mmio::arm_timer(cx.hv, cx.cpu, cx.vcpu, &hvm.lapic);
+            true
         }
         EFER => hvm.set_efer(value),
         PAT if pat_ok(value) => {
@@ -102,6 +123,13 @@ pub fn write(cx: &mut Cx, msr: u32, value: u64) -> bool {
             }
             page.is_some() && value & 0xfff == 0
         }
+        TSC_AUX if has_tsc_aux(cx) => match (&mut cx.st.hvm, u32::try_from(value)) {
+            (Some(hvm), Ok(value)) => {
+                hvm.state.set(Reg::TscAux, value.into());
+                true
+            }
+            _ => false,
+        },
         HWCR | NB_CFG | DE_CFG => cx.cpu.rdmsr(msr) == Some(value),
         UCODE_REV | MCG_STATUS | MCG_CTL => true,
         MC_FIRST..=MC_LAST => msr & 3 == 0 || value == 0,

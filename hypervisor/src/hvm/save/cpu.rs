@@ -14,6 +14,7 @@ use machine::hvm::{Event, EventKind, HvmApi, Reg, Seg, Segment};
 use machine::regs::rflags;
 use machine::{Cpu, CpuApi, GuestRegs};
 use xen_abi::Errno;
+use xen_abi::arch_x86::cpufeatureset::XEN_X86_FEATURE_RDTSCP;
 use xen_abi::hvm::save::*;
 use zerocopy::{FromBytes, IntoBytes};
 
@@ -110,6 +111,7 @@ pub fn save(cpu: &Cpu, dom: &Domain, vcpu: &Vcpu, hvm: &mut HvmVcpu) -> HvmHwCpu
         sysenter_esp: s.get(Reg::SysenterEsp),
         sysenter_eip: s.get(Reg::SysenterEip),
         shadow_gs: s.get(Reg::KernelGsBase),
+        msr_tsc_aux: s.get(Reg::TscAux),
         msr_lstar: s.get(Reg::Lstar),
         msr_star: s.get(Reg::Star),
         msr_cstar: s.get(Reg::Cstar),
@@ -171,6 +173,11 @@ pub fn load(
     if c.pad0 != 0 || c.flags & !XEN_X86_FPU_INITIALISED != 0 || !control::is_valid(words, policy) {
         return Err(Errno::EINVAL);
     }
+    let has_tsc_aux = policy.features().has(XEN_X86_FEATURE_RDTSCP);
+    let tsc_aux = if has_tsc_aux { c.msr_tsc_aux } else { 0 };
+    if tsc_aux > u32::MAX.into() {
+        return Err(Errno::EINVAL);
+    }
     let s = &mut hvm.state;
     for (reg, value) in [
         (Reg::Cr0, c.cr0),
@@ -185,6 +192,7 @@ pub fn load(
         (Reg::SysenterEsp, c.sysenter_esp),
         (Reg::SysenterEip, c.sysenter_eip),
         (Reg::KernelGsBase, c.shadow_gs),
+        (Reg::TscAux, tsc_aux),
         (Reg::Lstar, c.msr_lstar),
         (Reg::Star, c.msr_star),
         (Reg::Cstar, c.msr_cstar),

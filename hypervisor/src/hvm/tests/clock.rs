@@ -1,6 +1,7 @@
 //! The time stamp counter of a virtual machine, and the record that goes with it.
 
 use super::*;
+use xen_abi::arch_x86::cpufeatureset::XEN_X86_FEATURE_RDTSCP;
 use xen_abi::domctl::{Domctl, DomctlTscInfo, XEN_DOMCTL_INTERFACE_VERSION, XEN_DOMCTL_settscinfo};
 use xen_abi::forms::Payload;
 use xen_abi::shared_info::{VCPU_INFO_TIME, VcpuTimeInfo};
@@ -89,4 +90,81 @@ fn an_emulated_counter_is_an_exit_and_not_the_guests_to_set() {
         assert!(crate::hvm::msr::write(cx, TSC as u32, 0));
         assert!(crate::hvm::msr::read(cx, TSC as u32).unwrap() >= before);
     });
+}
+
+#[test]
+fn the_timer_waits_for_the_counter() {
+    const DEADLINE: u32 = 0x6e0;
+    let world = World::new(1);
+    let dom = guest(&world);
+    on(&world, &dom, |cx| {
+        crate::time::enter(cx);
+        let now = cx.cpu.now();
+        let lapic = |cx: &mut Cx, register, value| {
+            let hvm = cx.st.hvm.as_mut().unwrap();
+            let _ = hvm.lapic.write(register, value, now);
+        };
+        lapic(cx, reg::SVR, 0x1ff);
+        lapic(cx, reg::LVT_TIMER, 0x4_0063);
+        let due = |cx: &mut Cx| {
+            deliver::deliver(cx);
+            cx.st.hvm.as_ref().unwrap().lapic.deadline()
+        };
+        let (_, _, khz) = cx.cpu.tsc_scale();
+        let second = khz * 1000;
+        let far = |cx: &mut Cx, from: u64| {
+            let (now, due) = (cx.cpu.now(), due(cx).unwrap());
+            assert!(
+                due.abs_diff(now + 1_000_000_000) < 10_000_000,
+                "{due} at {now}, {from}"
+            );
+        };
+        let start = msr(cx, false, 0);
+        assert!(crate::hvm::msr::write(cx, DEADLINE, start + second));
+        far(cx, start);
+        assert_eq!(crate::hvm::msr::read(cx, DEADLINE), Some(start + second));
+        // The counter goes back: the deadline is that of the counter.
+        msr(cx, true, 7);
+        assert!(crate::hvm::msr::write(cx, DEADLINE, 7 + second));
+        msr(cx, true, 1 << 40);
+        assert_eq!(cx.st.hvm.as_ref().unwrap().lapic.deadline(), None);
+        // It is past, and fires at once.
+        assert_eq!(due(cx), None);
+        assert_eq!(crate::hvm::msr::read(cx, DEADLINE), Some(0));
+        let hvm = cx.st.hvm.as_ref().unwrap();
+        assert_eq!(hvm.lapic.pending(), Some(0x63));
+        // One beyond all time is no overflow.
+        assert!(crate::hvm::msr::write(cx, DEADLINE, u64::MAX));
+        assert!(due(cx).is_some_and(|due| due < crate::time::NEVER));
+        assert!(crate::hvm::msr::write(cx, DEADLINE, 0));
+        assert_eq!(due(cx), None);
+    });
+}
+
+#[test]
+fn the_register_beside_the_counter_is_there_with_rdtscp() {
+    const AUX: u32 = 0xc000_0103;
+    for there in [false, true] {
+        let world = World::new(1);
+        let dom = guest(&world);
+        let mut policy = (*dom.chosen_cpu_policy(world.hv)).clone();
+        let mut features = policy.features();
+        features.set(XEN_X86_FEATURE_RDTSCP, there);
+        policy.set_features(&features);
+        assert!(dom.choose_cpu_policy(Arc::new(policy)));
+        on(&world, &dom, |cx| {
+            let write = |cx: &mut Cx, value| crate::hvm::msr::write(cx, AUX, value);
+            assert_eq!(write(cx, 0x8765_4321), there);
+            let read = crate::hvm::msr::read(cx, AUX);
+            assert_eq!(read, there.then_some(0x8765_4321));
+            assert!(!write(cx, 1 << 32));
+            // Emulated: where the counter is, and where the processor does not serve it.
+            run(cx, &[0x0f, 0x01, 0xf9], HvmExit::Privileged);
+            let undefined = event(cx).map(|event| event.vector);
+            assert_eq!(undefined, (!there).then_some(6));
+            if there {
+                assert_eq!(cx.regs().rcx, 0x8765_4321);
+            }
+        });
+    }
 }

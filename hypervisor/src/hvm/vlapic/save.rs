@@ -63,6 +63,7 @@ impl Vlapic {
             apic_base_msr: self.base,
             timer_divisor: 1 << (((self.divide & 3 | self.divide >> 1 & 4) + 1) & 7),
             pending_esr: self.errors,
+            tdt_msr: self.tsc_deadline(),
             ..HvmHwLapic::default()
         };
         (hidden, regs)
@@ -109,6 +110,7 @@ impl Vlapic {
         }
         let left = get(data, reg::TIMER_CURRENT);
         new.resume(left, now);
+        new.set_tsc_deadline(hidden.tdt_msr);
         *self = new;
         true
     }

@@ -222,3 +222,52 @@ fn a_saved_state_comes_back() {
     bad.apic_base_msr = base::ADDRESS | base::X2APIC;
     assert!(!other.restore(&bad, &regs, 0) && other == moved);
 }
+
+#[test]
+fn a_deadline_is_waited_for_in_its_mode_only() {
+    let mut lapic = enabled();
+    lapic.set_tsc_deadline(500);
+    assert_eq!((lapic.tsc_deadline(), lapic.unknown_deadline()), (0, None));
+    let _ = lapic.write(reg::LVT_TIMER, 0x4_0063, 0);
+    // A count is nothing in this mode.
+    let _ = lapic.write(reg::TIMER_INITIAL, 100, 0);
+    assert_eq!(
+        (lapic.deadline(), lapic.read(reg::TIMER_CURRENT, 0)),
+        (None, 0)
+    );
+    lapic.set_tsc_deadline(500);
+    assert_eq!(lapic.unknown_deadline(), Some(500));
+    lapic.set_due(70);
+    let _ = lapic.write(reg::TIMER_DIVIDE, 0xb, 0);
+    assert_eq!(
+        (lapic.unknown_deadline(), lapic.deadline()),
+        (None, Some(70))
+    );
+    // Saved, and when it is has to be said anew.
+    let (hidden, regs) = lapic.save(10);
+    assert_eq!(hidden.tdt_msr, 500);
+    let mut other = Vlapic::new(2, true);
+    assert!(other.restore(&hidden, &regs, 0));
+    assert_eq!(other.unknown_deadline(), Some(500));
+    // So when the counter was set.
+    lapic.counter_changed();
+    assert_eq!(
+        (lapic.unknown_deadline(), lapic.deadline()),
+        (Some(500), None)
+    );
+    lapic.set_due(90);
+    assert!(!lapic.tick(89).timer && lapic.tick(90).timer);
+    assert_eq!((lapic.pending(), lapic.tsc_deadline()), (Some(0x63), 0));
+    assert_eq!(lapic.deadline(), None);
+    // Another mode, and zero, stop it.
+    for stop in [0, 1] {
+        lapic.set_tsc_deadline(500);
+        lapic.set_due(70);
+        if stop == 0 {
+            lapic.set_tsc_deadline(0);
+        } else {
+            let _ = lapic.write(reg::LVT_TIMER, 0x63, 0);
+        }
+        assert_eq!((lapic.deadline(), lapic.unknown_deadline()), (None, None));
+    }
+}

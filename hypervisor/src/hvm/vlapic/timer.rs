@@ -1,4 +1,5 @@
-//! The timer: it counts bus cycles, divided, down to zero.
+//! The timer: it counts bus cycles, divided, down to zero; or waits for the time stamp counter to
+//! reach a deadline. When that is, the owner has to say, who knows the counter.
 
 use super::registers::MASKED;
 use super::{BUS_NS, Effect, Vlapic};
@@ -8,6 +9,8 @@ use super::{BUS_NS, Effect, Vlapic};
 pub(super) struct Timer {
     /// When it runs out, nanoseconds; `None` when it stands still.
     due: Option<u64>,
+    /// IA32_TSC_DEADLINE; zero when the timer does not wait for one.
+    deadline: u64,
 }
 
 /// How it goes on.
@@ -15,8 +18,15 @@ pub(super) struct Timer {
 pub(super) enum Mode {
     Once,
     Periodic,
-    /// To a TSC deadline, or reserved: it does not count.
+    Deadline,
+    /// Reserved: it does not count.
     Other,
+}
+
+impl Mode {
+    fn counts(self) -> bool {
+        matches!(self, Mode::Once | Mode::Periodic)
+    }
 }
 
 impl Vlapic {
@@ -24,6 +34,7 @@ impl Vlapic {
         match self.lvt(0) >> 17 & 3 {
             0 => Mode::Once,
             1 => Mode::Periodic,
+            2 => Mode::Deadline,
             _ => Mode::Other,
         }
     }
@@ -39,18 +50,57 @@ impl Vlapic {
     }
 
     pub(super) fn stop(&mut self) {
-        self.timer.due = None;
+        self.timer = Timer::default();
+    }
+
+    /// IA32_TSC_DEADLINE.
+    pub fn tsc_deadline(&self) -> u64 {
+        self.timer.deadline
+    }
+
+    /// Writes IA32_TSC_DEADLINE, which has an effect only while the timer waits for deadlines: zero
+    /// stops it. [`Vlapic::set_due`] has to follow.
+    pub fn set_tsc_deadline(&mut self, value: u64) {
+        if self.timer_mode() == Mode::Deadline {
+            self.timer = Timer {
+                due: None,
+                deadline: value,
+            };
+        }
+    }
+
+    /// The deadline of which it is not known when it is; it is not while the counter may change.
+    pub fn unknown_deadline(&self) -> Option<u64> {
+        let waits = self.timer.deadline != 0 && self.timer.due.is_none();
+        waits.then_some(self.timer.deadline)
+    }
+
+    /// The counter was set: when the deadline is, is not known any more.
+    pub fn counter_changed(&mut self) {
+        if self.timer.deadline != 0 {
+            self.timer.due = None;
+        }
+    }
+
+    /// The counter reaches the deadline at `due`, nanoseconds.
+    pub fn set_due(&mut self, due: u64) {
+        if self.timer.deadline != 0 {
+            self.timer.due = Some(due);
+        }
     }
 
     /// The initial count was written.
     pub(super) fn start(&mut self, now: u64) {
-        let runs = self.initial != 0 && self.timer_mode() != Mode::Other;
+        if self.timer_mode() == Mode::Deadline {
+            return;
+        }
+        let runs = self.initial != 0 && self.timer_mode().counts();
         self.timer.due = runs.then(|| now.saturating_add(self.period()));
     }
 
     /// The divider changed with `left` counts to go.
     pub(super) fn restart(&mut self, left: u32, now: u64) {
-        if self.timer.due.is_some() {
+        if self.timer.due.is_some() && self.timer_mode().counts() {
             let rest = u64::from(left).saturating_mul(self.unit());
             self.timer.due = Some(now.saturating_add(rest));
         }
@@ -58,6 +108,9 @@ impl Vlapic {
 
     /// Counts to go.
     pub(super) fn current(&self, now: u64) -> u32 {
+        if !self.timer_mode().counts() {
+            return 0;
+        }
         let left = self.timer.due.map_or(0, |due| due.saturating_sub(now));
         // A periodic timer that is overdue, because nobody ticked it yet, goes on meanwhile.
         let left = match self.timer.due {
@@ -89,6 +142,7 @@ impl Vlapic {
             }
             _ => None,
         };
+        self.timer.deadline = 0;
         let lvt = self.lvt(0);
         if lvt & MASKED == 0 {
             self.request(lvt as u8, false);
@@ -102,7 +156,7 @@ impl Vlapic {
     /// The timer goes on with `left` counts to go, or stands still without.
     pub(super) fn resume(&mut self, left: u32, now: u64) {
         let rest = u64::from(left).saturating_mul(self.unit());
-        let runs = left != 0 && self.timer_mode() != Mode::Other;
+        let runs = left != 0 && self.timer_mode().counts();
         self.timer.due = runs.then(|| now.saturating_add(rest));
     }
 }

@@ -21,6 +21,7 @@ pub struct Features {
     pub gigabyte_pages: bool,
     pub x2apic: bool,
     pub tsc_deadline: bool,
+    pub rdtscp: bool,
     pub invariant_tsc: bool,
     pub hypervisor: bool,
     pub amd: bool,
@@ -65,6 +66,7 @@ pub fn detect(settings: &Settings) {
             gigabyte_pages: edx81 & 1 << 26 != 0,
             x2apic: ecx1 & 1 << 21 != 0,
             tsc_deadline: settings.tsc_deadline && ecx1 & 1 << 24 != 0,
+            rdtscp: edx81 & 1 << 27 != 0,
             invariant_tsc: edx87 & 1 << 8 != 0,
             hypervisor: ecx1 & 1 << 31 != 0,
             // "Auth" and "Hygo".

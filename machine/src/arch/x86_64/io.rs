@@ -106,6 +106,7 @@ pub mod msr {
     pub const TSC_DEADLINE: u32 = 0x6e0;
     pub const X2APIC: u32 = 0x800;
     pub const EFER: u32 = 0xc000_0080;
+    pub const TSC_AUX: u32 = 0xc000_0103;
 }
 
 /// Reads the time-stamp counter, not before earlier loads are done.

@@ -1,12 +1,13 @@
 //! The local APIC.
 
 use guest_rt::harness::Outcome;
-use guest_rt::insn::{rdmsr, wrmsr};
+use guest_rt::insn::{rdmsr, rdtsc, wrmsr};
 use guest_rt::pvh::apic::*;
 use guest_rt::pvh::traps::{self as irq, Eoi};
 use guest_rt::{check, same, traps};
 
 const APIC_BASE: u32 = 0x1b;
+const TSC_DEADLINE: u32 = 0x6e0;
 /// Spins to wait for an interrupt that comes at once.
 const SHORT: u32 = 10_000;
 /// Spins to wait for the timer.
@@ -130,6 +131,40 @@ pub fn timer_periodic() -> Outcome {
     let after = irq::count(0x62);
     comes(0x62, after, SHORT);
     check!(irq::count(0x62) <= after + 1, "it ticks on though stopped");
+    write(LVT_TIMER, 0x1_0000);
+    Ok(())
+}
+
+/// The timer waits for the time stamp counter.
+pub fn timer_deadline() -> Outcome {
+    enable();
+    // Not in this mode: nothing is kept.
+    write(LVT_TIMER, 0x66);
+    wrmsr(TSC_DEADLINE, rdtsc() + (1 << 40));
+    same!(rdmsr(TSC_DEADLINE), 0);
+    write(LVT_TIMER, 0x4_0066);
+    let before = irq::count(0x66);
+    write(TIMER_INITIAL, 1000);
+    check!(!comes(0x66, before, SHORT * 100), "it counts");
+    let due = rdtsc() + 20_000_000;
+    wrmsr(TSC_DEADLINE, due);
+    same!(rdmsr(TSC_DEADLINE), due);
+    same!(read(TIMER_CURRENT), 0);
+    check!(comes(0x66, before, LONG), "did not come");
+    check!(rdtsc() >= due, "early");
+    same!(rdmsr(TSC_DEADLINE), 0);
+    // One that is past comes at once.
+    wrmsr(TSC_DEADLINE, 1);
+    check!(comes(0x66, before + 1, LONG), "the past did not come");
+    // Zero stops it, and so does another mode.
+    wrmsr(TSC_DEADLINE, rdtsc() + 20_000_000);
+    wrmsr(TSC_DEADLINE, 0);
+    wrmsr(TSC_DEADLINE, rdtsc() + 20_000_000);
+    write(LVT_TIMER, 0x66);
+    check!(
+        !comes(0x66, before + 2, SHORT * 1000),
+        "came though stopped"
+    );
     write(LVT_TIMER, 0x1_0000);
     Ok(())
 }

@@ -36,6 +36,29 @@ pub fn cpuid_features() -> Outcome {
     Ok(())
 }
 
+/// RDTSCP returns the kernel's own number, where there is such an instruction.
+pub fn rdtscp() -> Outcome {
+    const TSC_AUX: u32 = 0xc000_0103;
+    let [_, _, _, d] = cpuid(0x8000_0001, 0);
+    if d & 1 << 27 == 0 {
+        traps!(13, rdmsr(TSC_AUX));
+        traps!(13, wrmsr(TSC_AUX, 1));
+        traps!(6, insn::rdtscp());
+        return Ok(());
+    }
+    wrmsr(TSC_AUX, 0x8765_4321);
+    same!(rdmsr(TSC_AUX), 0x8765_4321);
+    let before = insn::rdtsc();
+    let (counter, number) = insn::rdtscp();
+    same!(number, 0x8765_4321);
+    check!(counter >= before, "{counter:x} after {before:x}");
+    traps!(13, wrmsr(TSC_AUX, 1 << 32));
+    same!(insn::rdtscp().1, 0x8765_4321);
+    wrmsr(TSC_AUX, 0);
+    same!(insn::rdtscp().1, 0);
+    Ok(())
+}
+
 pub fn exceptions() -> Outcome {
     traps!(6, insn::ud2());
     traps!(3, insn::int3());

@@ -31,6 +31,7 @@ impl HvmCpu for Cpu {
             write_dr(index, value);
         }
         state.fpu.restore(Cpu::has_xsave());
+        state.show_tsc_aux(true);
         area::use_ist(self.id, false);
         // SAFETY: both blocks are alive; from here on the host uses nothing of what changes.
         unsafe {
@@ -62,6 +63,7 @@ impl HvmCpu for Cpu {
         (state.loaded, state.synced, state.reload) = (false, false, false);
         state.regs = self.area().regs;
         state.fpu.save(Cpu::has_xsave());
+        state.show_tsc_aux(false);
         for (index, value) in state.debug.iter_mut().enumerate() {
             *value = read_dr(index);
             if *value != 0 {

@@ -5,6 +5,7 @@
 //! tables map and nothing more.
 
 use super::super::fpu::Fpu;
+use super::super::{features, io};
 use super::asid::Asid;
 use super::page::{address, zeroed};
 use super::vmcb::{Vmcb, VmcbSegment, clean, intercept, vintr};
@@ -27,6 +28,8 @@ pub struct HvmState {
     pub fpu: Fpu,
     pub(in super::super) vmcb: Box<Vmcb>,
     pub(in super::super) debug: [u64; 4],
+    /// What RDTSCP returns beside the counter; zero where the processor has no such thing.
+    tsc_aux: u64,
     /// Keeps the tables that the processor walks.
     nested: Arc<Nested>,
     pub(in super::super) asid: Asid,
@@ -74,6 +77,7 @@ impl HvmState {
             fpu: Fpu::new()?,
             vmcb,
             debug: [0; 4],
+            tsc_aux: 0,
             nested,
             asid: Asid::NONE,
             seen: 0,
@@ -119,7 +123,17 @@ impl HvmState {
             Reg::SysenterCs => &mut v.sysenter_cs,
             Reg::SysenterEsp => &mut v.sysenter_esp,
             Reg::SysenterEip => &mut v.sysenter_eip,
+            Reg::TscAux => &mut self.tsc_aux,
             Reg::TscOffset => &mut v.tsc_offset,
+        }
+    }
+
+    /// Makes what RDTSCP returns the guest's own, or nobody's.
+    pub(in super::super) fn show_tsc_aux(&self, own: bool) {
+        if self.tsc_aux != 0 && features::get().rdtscp {
+            let value = if own { self.tsc_aux } else { 0 };
+            // SAFETY: the processor has the register, which the host does not use.
+            unsafe { io::wrmsr(io::msr::TSC_AUX, value) };
         }
     }
 }
@@ -130,6 +144,7 @@ fn clean_bit(reg: Reg) -> u32 {
         Reg::Cr2 => clean::CR2,
         Reg::Dr6 | Reg::Dr7 => clean::DEBUG,
         Reg::TscOffset => clean::INTERCEPTS,
+        Reg::TscAux => 0,
         _ => clean::SEGMENTS,
     }
 }
@@ -157,6 +172,7 @@ impl HvmApi for HvmState {
             Reg::SysenterCs => v.sysenter_cs,
             Reg::SysenterEsp => v.sysenter_esp,
             Reg::SysenterEip => v.sysenter_eip,
+            Reg::TscAux => self.tsc_aux,
             Reg::TscOffset => v.tsc_offset,
         }
     }
@@ -166,11 +182,18 @@ impl HvmApi for HvmState {
             self.sync();
             self.reload = self.loaded;
         }
+        if reg == Reg::TscAux && self.loaded {
+            self.show_tsc_aux(false);
+        }
         self.touched(clean_bit(reg));
         *self.slot(reg) = match reg {
             Reg::Efer => value | SVME,
+            Reg::TscAux => value & 0xffff_ffff,
             _ => value,
         };
+        if reg == Reg::TscAux && self.loaded {
+            self.show_tsc_aux(true);
+        }
     }
 
     fn segment(&self, seg: Seg) -> Segment {
