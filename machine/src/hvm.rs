@@ -87,7 +87,8 @@ pub enum Reg {
     SysenterCs,
     SysenterEsp,
     SysenterEip,
-    /// What RDTSCP returns beside the counter: 32 bits. Only where the processor has it.
+    /// What RDTSCP returns beside the counter, and RDPID alone: 32 bits. Only where the processor
+    /// has one of them.
     TscAux,
     /// Added to the TSC as the guest reads it.
     TscOffset,

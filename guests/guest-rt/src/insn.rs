@@ -198,6 +198,14 @@ pub fn rdtscp() -> (u64, u32) {
     (u64::from(hi) << 32 | u64::from(lo), aux)
 }
 
+/// RDPID: the same register.
+pub fn rdpid() -> u64 {
+    let aux;
+    // SAFETY: reads a register; traps at worst.
+    unsafe { asm!("rdpid {}", out(reg) aux, options(nostack)) };
+    aux
+}
+
 /// XGETBV of XCR0.
 pub fn xgetbv() -> u64 {
     let (lo, hi): (u32, u32);

@@ -125,7 +125,7 @@ const HVM_MORE: FeatureSet = FeatureSet([
 ]);
 
 /// Marked for hardware-virtualised guests, or for all, but not served to them yet: what has
-/// registers that are not switched (RDPID, protection keys, PCID, bounds, shadow stacks,
+/// registers that are not switched (protection keys, PCID, bounds, shadow stacks,
 /// supervisor state, measures against speculation) and virtualisation in itself.
 const HVM_UNSERVED: FeatureSet = FeatureSet([
     0,
@@ -134,7 +134,7 @@ const HVM_UNSERVED: FeatureSet = FeatureSet([
     0x0000_0014,
     0x0000_0008,
     0x0000_4402,
-    0x8040_0088,
+    0x8000_0088,
     0,
     0x111f_c000,
     0x1000_0000,

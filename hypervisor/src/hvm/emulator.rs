@@ -291,7 +291,9 @@ impl Privileged for Emulated<'_, '_> {
 
     fn read_tsc_aux(&mut self) -> Result<u32> {
         match &self.cx.st.hvm {
-            Some(hvm) if super::msr::has_tsc_aux(self.cx) => Ok(hvm.state.get(Reg::TscAux) as u32),
+            Some(hvm) if super::msr::has_tsc_aux(self.cx.dom.cpu_policy(self.cx.hv)) => {
+                Ok(hvm.state.get(Reg::TscAux) as u32)
+            }
             _ => Err(Trap::UD),
         }
     }

@@ -2,10 +2,11 @@
 //! without an exit (segment bases, system calls) is the processor's.
 
 use super::mmio;
+use crate::cpu_policy::Policy;
 use crate::cx::Cx;
 use machine::hvm::{HvmApi, Reg};
 use machine::{CpuApi, Gfn};
-use xen_abi::arch_x86::cpufeatureset::XEN_X86_FEATURE_RDTSCP;
+use xen_abi::arch_x86::cpufeatureset::{XEN_X86_FEATURE_RDPID, XEN_X86_FEATURE_RDTSCP};
 
 /// Writing an address here fills the page with hypercall stubs.
 pub const HYPERCALL_PAGE: u32 = 0x4000_0000;
@@ -37,10 +38,10 @@ pub fn pat_ok(value: u64) -> bool {
         .all(|kind| matches!(kind, 0 | 1 | 4..=7))
 }
 
-/// Whether the guest has RDTSCP, and the register that it returns.
-pub fn has_tsc_aux(cx: &Cx) -> bool {
-    let features = cx.dom.cpu_policy(cx.hv).features();
-    features.has(XEN_X86_FEATURE_RDTSCP)
+/// Whether a processor has the register that RDTSCP and RDPID return.
+pub fn has_tsc_aux(policy: &Policy) -> bool {
+    let features = policy.features();
+    features.has(XEN_X86_FEATURE_RDTSCP) || features.has(XEN_X86_FEATURE_RDPID)
 }
 
 /// Reads an MSR. `None` is a #GP.
@@ -57,7 +58,9 @@ pub fn read(cx: &mut Cx, msr: u32) -> Option<u64> {
         EFER => Some(hvm.state.get(Reg::Efer)),
         PAT => Some(hvm.state.get(Reg::Pat)),
         X2APIC..=X2APIC_LAST => hvm.lapic.read_msr((msr - X2APIC) as u16, now),
-        TSC_AUX if has_tsc_aux(cx) => cx.st.hvm.as_ref().map(|hvm| hvm.state.get(Reg::TscAux)),
+        TSC_AUX if has_tsc_aux(cx.dom.cpu_policy(cx.hv)) => {
+            cx.st.hvm.as_ref().map(|hvm| hvm.state.get(Reg::TscAux))
+        }
         UCODE_REV | HWCR | NB_CFG | DE_CFG => cx.cpu.rdmsr(msr),
         MCG_CAP => Some(MC_BANKS as u64),
         MCG_STATUS => Some(0),
@@ -123,13 +126,15 @@ pub fn write(cx: &mut Cx, msr: u32, value: u64) -> bool {
             }
             page.is_some() && value & 0xfff == 0
         }
-        TSC_AUX if has_tsc_aux(cx) => match (&mut cx.st.hvm, u32::try_from(value)) {
-            (Some(hvm), Ok(value)) => {
-                hvm.state.set(Reg::TscAux, value.into());
-                true
+        TSC_AUX if has_tsc_aux(cx.dom.cpu_policy(cx.hv)) => {
+            match (&mut cx.st.hvm, u32::try_from(value)) {
+                (Some(hvm), Ok(value)) => {
+                    hvm.state.set(Reg::TscAux, value.into());
+                    true
+                }
+                _ => false,
             }
-            _ => false,
-        },
+        }
         HWCR | NB_CFG | DE_CFG => cx.cpu.rdmsr(msr) == Some(value),
         UCODE_REV | MCG_STATUS | MCG_CTL => true,
         MC_FIRST..=MC_LAST => msr & 3 == 0 || value == 0,

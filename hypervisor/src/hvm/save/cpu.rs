@@ -14,7 +14,6 @@ use machine::hvm::{Event, EventKind, HvmApi, Reg, Seg, Segment};
 use machine::regs::rflags;
 use machine::{Cpu, CpuApi, GuestRegs};
 use xen_abi::Errno;
-use xen_abi::arch_x86::cpufeatureset::XEN_X86_FEATURE_RDTSCP;
 use xen_abi::hvm::save::*;
 use zerocopy::{FromBytes, IntoBytes};
 
@@ -173,8 +172,10 @@ pub fn load(
     if c.pad0 != 0 || c.flags & !XEN_X86_FPU_INITIALISED != 0 || !control::is_valid(words, policy) {
         return Err(Errno::EINVAL);
     }
-    let has_tsc_aux = policy.features().has(XEN_X86_FEATURE_RDTSCP);
-    let tsc_aux = if has_tsc_aux { c.msr_tsc_aux } else { 0 };
+    let tsc_aux = match crate::hvm::msr::has_tsc_aux(policy) {
+        true => c.msr_tsc_aux,
+        false => 0,
+    };
     if tsc_aux > u32::MAX.into() {
         return Err(Errno::EINVAL);
     }

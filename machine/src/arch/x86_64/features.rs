@@ -21,7 +21,8 @@ pub struct Features {
     pub gigabyte_pages: bool,
     pub x2apic: bool,
     pub tsc_deadline: bool,
-    pub rdtscp: bool,
+    /// There is a register for RDTSCP or RDPID.
+    pub tsc_aux: bool,
     pub invariant_tsc: bool,
     pub hypervisor: bool,
     pub amd: bool,
@@ -51,7 +52,7 @@ pub fn detect(settings: &Settings) {
     FEATURES.call_once(|| {
         let (_, ebx0, _, _) = cpuid(0, 0);
         let (_, _, ecx1, edx1) = cpuid(1, 0);
-        let (_, ebx7, _, _) = cpuid_max(7, 0);
+        let (_, ebx7, ecx7, _) = cpuid_max(7, 0);
         let (_, _, _, edx81) = cpuid_max(0x8000_0001, 0);
         let (_, _, _, edx87) = cpuid_max(0x8000_0007, 0);
         let (eax88, ..) = cpuid_max(0x8000_0008, 0);
@@ -66,7 +67,7 @@ pub fn detect(settings: &Settings) {
             gigabyte_pages: edx81 & 1 << 26 != 0,
             x2apic: ecx1 & 1 << 21 != 0,
             tsc_deadline: settings.tsc_deadline && ecx1 & 1 << 24 != 0,
-            rdtscp: edx81 & 1 << 27 != 0,
+            tsc_aux: edx81 & 1 << 27 != 0 || ecx7 & 1 << 22 != 0,
             invariant_tsc: edx87 & 1 << 8 != 0,
             hypervisor: ecx1 & 1 << 31 != 0,
             // "Auth" and "Hygo".

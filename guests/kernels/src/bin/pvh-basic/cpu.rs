@@ -36,26 +36,30 @@ pub fn cpuid_features() -> Outcome {
     Ok(())
 }
 
-/// RDTSCP returns the kernel's own number, where there is such an instruction.
-pub fn rdtscp() -> Outcome {
+/// RDTSCP and RDPID return the kernel's own number, each where there is such an instruction.
+pub fn tsc_aux() -> Outcome {
     const TSC_AUX: u32 = 0xc000_0103;
-    let [_, _, _, d] = cpuid(0x8000_0001, 0);
-    if d & 1 << 27 == 0 {
+    let rdtscp = cpuid(0x8000_0001, 0)[3] & 1 << 27 != 0;
+    let rdpid = cpuid(7, 0)[2] & 1 << 22 != 0;
+    if !rdtscp && !rdpid {
         traps!(13, rdmsr(TSC_AUX));
         traps!(13, wrmsr(TSC_AUX, 1));
-        traps!(6, insn::rdtscp());
         return Ok(());
     }
-    wrmsr(TSC_AUX, 0x8765_4321);
-    same!(rdmsr(TSC_AUX), 0x8765_4321);
-    let before = insn::rdtsc();
-    let (counter, number) = insn::rdtscp();
-    same!(number, 0x8765_4321);
-    check!(counter >= before, "{counter:x} after {before:x}");
-    traps!(13, wrmsr(TSC_AUX, 1 << 32));
-    same!(insn::rdtscp().1, 0x8765_4321);
-    wrmsr(TSC_AUX, 0);
-    same!(insn::rdtscp().1, 0);
+    for number in [0x8765_4321, 0] {
+        wrmsr(TSC_AUX, number);
+        same!(rdmsr(TSC_AUX), number);
+        traps!(13, wrmsr(TSC_AUX, 1 << 32));
+        if rdtscp {
+            let before = insn::rdtsc();
+            let (counter, seen) = insn::rdtscp();
+            same!(u64::from(seen), number);
+            check!(counter >= before, "{counter:x} after {before:x}");
+        }
+        if rdpid {
+            same!(insn::rdpid(), number);
+        }
+    }
     Ok(())
 }
 

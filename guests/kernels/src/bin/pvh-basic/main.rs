@@ -31,7 +31,7 @@ guest_rt::cases! {
     "calls/mmuext" => calls::mmuext,
     "cpu/cpuid-hypervisor" => cpu::cpuid_hypervisor,
     "cpu/cpuid-features" => cpu::cpuid_features,
-    "cpu/rdtscp" => cpu::rdtscp,
+    "cpu/tsc-aux" => cpu::tsc_aux,
     "cpu/exceptions" => cpu::exceptions,
     "cpu/page-faults" => cpu::page_faults,
     "cpu/msr-plain" => cpu::msr_plain,

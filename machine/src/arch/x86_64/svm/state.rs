@@ -28,7 +28,7 @@ pub struct HvmState {
     pub fpu: Fpu,
     pub(in super::super) vmcb: Box<Vmcb>,
     pub(in super::super) debug: [u64; 4],
-    /// What RDTSCP returns beside the counter; zero where the processor has no such thing.
+    /// What RDTSCP and RDPID return; zero where the processor has no such thing.
     tsc_aux: u64,
     /// Keeps the tables that the processor walks.
     nested: Arc<Nested>,
@@ -128,9 +128,9 @@ impl HvmState {
         }
     }
 
-    /// Makes what RDTSCP returns the guest's own, or nobody's.
+    /// Makes what RDTSCP and RDPID return the guest's own, or nobody's.
     pub(in super::super) fn show_tsc_aux(&self, own: bool) {
-        if self.tsc_aux != 0 && features::get().rdtscp {
+        if self.tsc_aux != 0 && features::get().tsc_aux {
             let value = if own { self.tsc_aux } else { 0 };
             // SAFETY: the processor has the register, which the host does not use.
             unsafe { io::wrmsr(io::msr::TSC_AUX, value) };
