@@ -7,6 +7,7 @@
 mod apic;
 mod calls;
 mod cpu;
+mod devices;
 mod events;
 mod grants;
 mod info;
@@ -18,6 +19,9 @@ guest_rt::cases! {
     "info/start-info" => info::start_info,
     "info/memory-map" => info::memory_map,
     "info/command-line" => info::command_line,
+    "devices/acpi" => devices::acpi,
+    "devices/processors" => devices::processors,
+    "devices/io-apic" => devices::io_apic,
     "calls/version" => calls::version,
     "calls/unknown" => calls::unknown,
     "calls/bad-pointers" => calls::bad_pointers,
