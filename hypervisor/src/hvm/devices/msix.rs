@@ -117,7 +117,7 @@ impl Msix {
     }
 }
 
-/// Gives an entry its line, if it is to have one now.
+/// Gives an entry its line, if it is to have one now. `false` when there is none to give.
 fn open(
     hv: &Hypervisor,
     cpu: &mut Cpu,
@@ -125,9 +125,9 @@ fn open(
     function: Function,
     index: usize,
     entry: &mut Entry,
-) {
+) -> bool {
     if entry.masked || entry.line.is_some() {
-        return;
+        return true;
     }
     let opened = u16::try_from(index)
         .map_err(|_| Errno::EINVAL)
@@ -144,6 +144,7 @@ fn open(
             );
         }
     }
+    entry.line.is_some()
 }
 
 impl State {
@@ -169,10 +170,12 @@ impl State {
         if on != msix.on {
             msix.on = on;
             for (index, entry) in msix.entries.iter_mut().enumerate() {
-                if on {
-                    open(hv, cpu, dom, function, index, entry);
-                } else if let Some(line) = entry.line.take() {
+                if let Some(line) = entry.line.take() {
                     irq::close_message(hv, cpu, dom, line);
+                }
+                // Those that get none now are tried again when they are next written.
+                if on && !open(hv, cpu, dom, function, index, entry) {
+                    break;
                 }
             }
         }
@@ -253,7 +256,7 @@ pub fn write(cx: &mut Cx, gpa: u64, bytes: u8, value: u32) {
             if let Some(line) = entry.line {
                 irq::refresh_message(hv, cx.cpu, line, entry.masked);
             } else if on {
-                open(hv, cx.cpu, dom, function, index, entry);
+                let _ = open(hv, cx.cpu, dom, function, index, entry);
             }
         }
     }
