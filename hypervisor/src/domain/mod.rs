@@ -16,7 +16,7 @@ pub use destroy::bury;
 pub use info::info;
 pub use list::DomainList;
 pub use pages::DomainPages;
-pub use vcpu::{Callback, GuestArea, PvTraps, Vcpu, VcpuState};
+pub use vcpu::{Callback, DECODED, GuestArea, PvTraps, Vcpu, VcpuState};
 
 use crate::event::{EventState, WritablePage};
 use crate::fail::Fail;

@@ -139,12 +139,17 @@ pub struct VcpuState {
     pub initialised: bool,
     /// Whether its NMI handler runs.
     pub in_nmi: bool,
+    /// Instructions that were emulated last, by their addresses' low bits.
+    pub decoded: [x86_emulate::Decoded; DECODED],
     /// What it has instead of all that, when it is hardware-virtualised.
     pub hvm: Option<Box<crate::hvm::HvmVcpu>>,
     /// Tables whose last reference went and whose entries are still to be put: worked off
     /// before the guest's next page-table call.
     pub old_tables: crate::mem::OldTables,
 }
+
+/// Instructions that a PV vCPU remembers: a kernel writes its page tables at a few places.
+pub const DECODED: usize = 4;
 
 impl VcpuState {
     /// The state of a vCPU that never ran. `None` when memory runs out.
@@ -179,6 +184,7 @@ impl VcpuState {
             ldt_base: 0,
             initialised: false,
             in_nmi: false,
+            decoded: Default::default(),
             hvm: None,
             old_tables: crate::mem::OldTables::new(),
         })

@@ -3,13 +3,14 @@
 use super::GUEST_CS32;
 use crate::cpu_policy::guest;
 use crate::cx::Cx;
+use crate::domain::DECODED;
 use crate::fail::Fail;
 use crate::mem::pte::{Pte, RW};
 use crate::mem::{Write, update_va};
 use machine::cpu::SegBase;
 use machine::regs::rflags;
 use machine::{CpuApi, Fault, PageType};
-use x86_emulate::{Bits, Cpu, Gpr, Privileged, Result, Segment, SegmentName, Size, Trap};
+use x86_emulate::{Bits, Cpu, Decoded, Gpr, Privileged, Result, Segment, SegmentName, Size, Trap};
 use xen_abi::Errno;
 
 /// Page-fault error code bits.
@@ -180,6 +181,12 @@ impl Cpu for Emulated<'_, '_> {
             .cpu
             .read_guest(address, code)
             .map_err(|fault| Trap::page_fault(fault.addr, PF_USER | PF_FETCH))
+    }
+
+    fn last(&mut self) -> Option<&mut Decoded> {
+        let rip = self.cx.cpu.regs().rip as usize;
+        // Two neighbours are hardly emulated in turn.
+        self.cx.st.decoded.get_mut(rip / 4 % DECODED)
     }
 
     fn read(&mut self, address: u64, size: Size) -> Result<u64> {
