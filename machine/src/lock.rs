@@ -8,12 +8,17 @@
 
 use core::cell::UnsafeCell;
 use core::ops::{Deref, DerefMut};
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+/// The next number that a lock gets when it is first taken together with another.
+static NEXT_NUMBER: AtomicU32 = AtomicU32::new(1);
 
 /// A spin lock around a `T`.
 pub struct Lock<T: ?Sized> {
     held: AtomicBool,
     level: u8,
+    /// See [`Lock::number`]; zero while it has none.
+    number: AtomicU32,
     data: UnsafeCell<T>,
 }
 
@@ -33,6 +38,7 @@ impl<T> Lock<T> {
         Lock {
             held: AtomicBool::new(false),
             level,
+            number: AtomicU32::new(0),
             data: UnsafeCell::new(data),
         }
     }
@@ -62,6 +68,19 @@ impl<T: ?Sized> Lock<T> {
         Some(Guard { lock: self })
     }
 
+    /// A number that stays the lock's, in the order in which locks were first asked for theirs.
+    fn number(&self) -> u32 {
+        match self.number.load(Ordering::Relaxed) {
+            0 => {}
+            known => return known,
+        }
+        let fresh = NEXT_NUMBER.fetch_add(1, Ordering::Relaxed).max(1);
+        let old = self
+            .number
+            .compare_exchange(0, fresh, Ordering::Relaxed, Ordering::Relaxed);
+        old.map_or_else(|other| other, |_| fresh)
+    }
+
     /// Whether somebody holds it just now.
     pub fn is_locked(&self) -> bool {
         self.held.load(Ordering::Relaxed)
@@ -73,12 +92,15 @@ impl<T: ?Sized> Lock<T> {
     }
 }
 
-/// Takes two locks of one level, always in the same order of addresses.
+/// Takes two locks of one level, always in the same order: of their numbers, and not of their
+/// addresses, so that a run on the simulated machine does not depend on what the process's heap
+/// looks like. Both are the same lock: once, and `None`.
 pub fn lock_pair<'a, T>(a: &'a Lock<T>, b: &'a Lock<T>) -> (Guard<'a, T>, Option<Guard<'a, T>>) {
     if core::ptr::eq(a, b) {
         return (a.lock(), None);
     }
-    let swapped = core::ptr::from_ref(a) > core::ptr::from_ref(b);
+    let place = |lock: &'a Lock<T>| (lock.number(), core::ptr::from_ref(lock));
+    let swapped = place(a) > place(b);
     let (first, second) = if swapped { (b, a) } else { (a, b) };
     let g1 = first.lock();
     let g2 = loop {
@@ -124,6 +146,44 @@ impl<T: core::fmt::Debug> core::fmt::Debug for Lock<T> {
         match self.try_lock() {
             Some(guard) => f.debug_tuple("Lock").field(&*guard).finish(),
             None => f.write_str("Lock(<held>)"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arch::sim::SimMachine;
+    use alloc::boxed::Box;
+
+    /// Which lock waits for the other's holder must not hang on where the heap put them.
+    #[test]
+    fn two_locks_are_taken_in_the_order_of_their_first_time() {
+        let locks = [Lock::new(1, ()), Lock::new(1, ())];
+        for [first, second] in [[0, 1], [1, 0]] {
+            let locks = Box::new([Lock::new(1, ()), Lock::new(1, ())]);
+            drop(lock_pair(&locks[first], &locks[second]));
+            assert!(locks[first].number() < locks[second].number());
+        }
+        let order = [locks[1].number(), locks[0].number()];
+        assert!(order[0] < order[1]);
+        // Whoever waits for the second one has the first, however they were named.
+        for [a, b] in [[0, 1], [1, 0]] {
+            let machine = SimMachine::new(1, 2);
+            machine.run(1, |cpu| {
+                if crate::CpuApi::id(&cpu) == 0 {
+                    let _held = locks[0].lock();
+                    for _ in 0..1000 {
+                        crate::relax();
+                    }
+                    assert!(locks[1].is_locked());
+                } else {
+                    while !locks[0].is_locked() {
+                        crate::relax();
+                    }
+                    drop(lock_pair(&locks[a], &locks[b]));
+                }
+            });
         }
     }
 }

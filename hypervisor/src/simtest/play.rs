@@ -3,14 +3,14 @@
 
 extern crate std;
 
+mod perform;
 mod returned;
 
 use super::layout::*;
-use super::op::{Op, Put};
+use super::op::Op;
 use super::reach::Reach;
-use super::resume::{back, to_user};
+use super::resume::{back, from_user};
 use super::script::{Script, Setting, Who};
-use super::value::{SPECIAL, Val};
 use crate::domain::{Domain, Vcpu};
 use crate::hv::Hypervisor;
 use alloc::collections::VecDeque;
@@ -18,11 +18,9 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
-use machine::Mfn;
 use machine::arch::sim::{GuestCpu, GuestOp, SimMachine};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use xen_abi::hypercall as nr;
-use zerocopy::IntoBytes;
 
 /// A [`Play`] that the machine's program and the world have in common.
 pub type Shared = Arc<Mutex<Play>>;
@@ -34,6 +32,9 @@ pub fn lock(play: &Shared) -> MutexGuard<'_, Play> {
 
 /// Entries of a vCPU in a row without a step, at most.
 const SPINS: u32 = 200;
+
+/// How a line of a trace begins that tells what domain 1 learned.
+pub const SAW: &str = "  domain 1 saw ";
 
 /// A vCPU's part of the script.
 #[derive(Default)]
@@ -49,6 +50,28 @@ struct Track {
     of: u64,
     /// What interrupted page-table calls left was worked off, in this round.
     settled: bool,
+}
+
+/// What becomes of lines that tell what happens.
+#[derive(Debug, Default)]
+pub enum Trace {
+    /// There are none.
+    #[default]
+    No,
+    /// They are kept.
+    Kept(Vec<String>),
+    /// They are printed at once.
+    Said,
+}
+
+impl Trace {
+    fn note(&mut self, line: impl FnOnce() -> String) {
+        match self {
+            Trace::No => {}
+            Trace::Kept(lines) => lines.push(line()),
+            Trace::Said => std::eprintln!("{}", line()),
+        }
+    }
 }
 
 /// The state of a run.
@@ -75,10 +98,12 @@ pub struct Play {
     pub parked: Vec<Arc<Vcpu>>,
     /// What was reached.
     pub reach: Reach,
-    /// A line for each step, if wanted.
-    pub trace: Option<Vec<String>>,
+    /// What becomes of the line about each step.
+    pub trace: Trace,
     /// What domain 1 saw, summed up.
     pub seen: u64,
+    /// All steps, when they were made and what calls answered, summed up.
+    pub sum: u64,
 }
 
 impl Play {
@@ -104,8 +129,9 @@ impl Play {
             stop: false,
             parked: Vec::new(),
             reach: Reach::default(),
-            trace: None,
+            trace: Trace::No,
             seen: 0,
+            sum: 0,
         }
     }
 
@@ -186,150 +212,6 @@ impl Play {
         self.known.iter().find(here).cloned()
     }
 
-    fn mfn(&self, slot: u8, n: u16) -> u64 {
-        let slot = usize::from(slot);
-        if n >= SPECIAL {
-            let special = self
-                .special
-                .get(slot)
-                .and_then(|s| s.get(usize::from(n - SPECIAL)));
-            return special.copied().unwrap_or(0);
-        }
-        let frames = self.frames.get(slot).map_or(&[][..], |f| f);
-        // A domain without so many frames has some other.
-        frames
-            .get(usize::from(n))
-            .or_else(|| frames.last())
-            .copied()
-            .unwrap_or(0)
-    }
-
-    fn value(&self, who: Who, now: u64, val: Val) -> u64 {
-        let vcpu = who.vcpu;
-        match val {
-            Val::Num(n) => n,
-            Val::Mfn(slot, n) => self.mfn(slot, n),
-            Val::Pte(slot, n, flags) => self.mfn(slot, n) << 12 | flags,
-            Val::Entry(slot, n, at, cmd) => {
-                self.mfn(slot, n) << 12 | u64::from(at & 511) << 3 | u64::from(cmd & 7)
-            }
-            Val::Data(n, offset) => va(n) + u64::from(offset),
-            Val::Arg(offset) => args(vcpu) + u64::from(offset),
-            Val::Soon(ns) => now + u64::from(ns),
-            Val::Secret(n) if who.slot == 2 => self.setting.secret.wrapping_mul(u64::from(n) + 1),
-            Val::Secret(n) => n.into(),
-        }
-    }
-
-    /// Puts a call's argument into memory; the operation that faults when that does.
-    fn put(&self, g: &GuestCpu<'_>, who: Who, put: Put) -> Option<GuestOp> {
-        let (at, value) = (args(who.vcpu), |val| self.value(who, g.now, val));
-        let (va, done) = match put {
-            Put::Word(offset, size, val) => {
-                let va = at + u64::from(offset);
-                (va, g.write(va, size, value(val)))
-            }
-            Put::Zero(offset, len) => {
-                let va = at + u64::from(offset);
-                let zeros = [0; 256];
-                (va, g.write_bytes(va, &zeros[..usize::from(len).min(256)]))
-            }
-            Put::Context(offset, slot, vcpu) => {
-                let va = at + u64::from(offset);
-                let root = self.mfn(slot, FIRST_TABLE);
-                (va, g.write_bytes(va, context(vcpu, root).as_bytes()))
-            }
-        };
-        done.err().map(|_| GuestOp::Write {
-            va,
-            size: 8,
-            value: 0,
-        })
-    }
-
-    fn call(&mut self, g: &GuestCpu<'_>, who: Who, op: &Op) -> GuestOp {
-        let Op::Call {
-            nr,
-            op,
-            args: list,
-            mem,
-        } = op
-        else {
-            return GuestOp::Work { ns: 1 };
-        };
-        if let Some(fault) = mem.iter().find_map(|put| self.put(g, who, *put)) {
-            return fault;
-        }
-        let mut args = [0; 6];
-        for (slot, val) in args.iter_mut().zip(list) {
-            *slot = self.value(who, g.now, *val);
-        }
-        self.tracks[who.index()].pending = Some((*nr, *op));
-        self.reach.made(*nr, *op);
-        GuestOp::Hypercall {
-            nr: (*nr).into(),
-            args,
-        }
-    }
-
-    fn poke(&self, who: Who, which: u8, at: u16, size: u8, value: u64) {
-        let frame = Mfn(self.mfn(who.slot, SPECIAL + u16::from(which & 1)));
-        let Some(page) = self.hv.mem.get_page(frame, who.slot.into()) else {
-            return;
-        };
-        // The frame may be something else of the domain's by now.
-        let (kind, n) = page.info().page_type();
-        if kind != machine::PageType::Writable || n == 0 {
-            return;
-        }
-        let bytes = value.to_le_bytes();
-        page.write(usize::from(at), &bytes[..usize::from(size).min(8)]);
-    }
-
-    /// Carries out a step.
-    fn perform(&mut self, g: &mut GuestCpu<'_>, who: Who, op: &Op) -> GuestOp {
-        let now = g.now;
-        let value = |play: &Play, val| play.value(who, now, val);
-        match *op {
-            Op::Call { .. } => self.call(g, who, op),
-            Op::Read(va) => GuestOp::Read {
-                va: value(self, va),
-                size: 8,
-            },
-            Op::Write(va, size, val) => GuestOp::Write {
-                va: value(self, va),
-                size,
-                value: value(self, val),
-            },
-            Op::Fetch(va) => GuestOp::Fetch {
-                va: value(self, va),
-            },
-            Op::Trap(vector) => GuestOp::Exception { vector, error: 0 },
-            Op::Int(vector) => GuestOp::Int { vector },
-            Op::Insn(bytes) => {
-                // It stands in the page of arguments, and the kernel gets there by a jump.
-                let at = args(who.vcpu) + 0x200;
-                if g.write(at, 8, bytes).is_ok() {
-                    g.regs.rip = at;
-                }
-                GuestOp::Exception {
-                    vector: if bytes & 0xffff == 0x0b0f { 6 } else { 13 },
-                    error: 0,
-                }
-            }
-            Op::Work(ns) => GuestOp::Work { ns },
-            Op::User => to_user(g, who),
-            Op::Poke(which, at, size, val) => {
-                self.poke(who, which, at, size, value(self, val));
-                GuestOp::Work { ns: 10 }
-            }
-            Op::Furnish(slot) => {
-                self.wanted = Some(slot);
-                GuestOp::Work { ns: 10 }
-            }
-        }
-    }
-
     /// The vCPU waits for the next round.
     fn park(&mut self, g: &GuestCpu<'_>, vcpu: &Arc<Vcpu>) -> GuestOp {
         vcpu.sched.pause_count.fetch_add(1, Ordering::SeqCst);
@@ -340,9 +222,8 @@ impl Play {
 
     /// Domain 1 learned `value`.
     fn see(&mut self, value: u64) {
-        self.seen = (self.seen ^ value)
-            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
-            .rotate_left(23);
+        self.seen = mixed(self.seen, value);
+        self.trace.note(|| alloc::format!("{SAW}{value:#x}"));
     }
 
     fn step(&mut self, g: &mut GuestCpu<'_>, vcpu: &Arc<Vcpu>) -> GuestOp {
@@ -368,7 +249,13 @@ impl Play {
             return self.park(g, vcpu);
         }
         match g.regs.rip {
-            EVENT => return back(g, vcpu, None),
+            EVENT => {
+                if from_user(g) {
+                    // Its user's call, not answered by the hypervisor.
+                    self.tracks[who.index()].pending = None;
+                }
+                return back(g, vcpu, None);
+            }
             HANDLER | SYSCALL => {
                 self.tracks[who.index()].pending = None;
                 return back(g, vcpu, Some(stack(who.vcpu)));
@@ -419,6 +306,7 @@ impl Play {
             return self.park(g, vcpu);
         };
         self.count();
+        self.sum = mixed(self.sum, g.now ^ (who.index() as u64) << 60);
         if who.slot == 1 && matches!(op, Op::Read(_)) {
             let Op::Read(va) = op else {
                 return GuestOp::Work { ns: 1 };
@@ -427,11 +315,9 @@ impl Play {
             let value = machine::cpu::guest_va_ok(va, 8).then(|| g.read(va, 8));
             self.see(value.and_then(Result::ok).unwrap_or(!0));
         }
-        if let Some(trace) = &mut self.trace {
-            let line = alloc::format!("{}.{} {op}", who.slot, who.vcpu);
-            std::eprintln!("{line} @{} cpu {}", g.now, g.cpu);
-            trace.push(line);
-        }
+        let (slot, vcpu, now, cpu) = (who.slot, who.vcpu, g.now, g.cpu);
+        self.trace
+            .note(|| alloc::format!("{slot}.{vcpu} {op} @{now} cpu {cpu}"));
         self.perform(g, who, &op)
     }
 
@@ -441,6 +327,13 @@ impl Play {
             self.stop = true;
         }
     }
+}
+
+/// A sum of all numbers, in their order.
+fn mixed(sum: u64, value: u64) -> u64 {
+    (sum ^ value)
+        .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        .rotate_left(23)
 }
 
 /// Writes tables for a domain's first frames.

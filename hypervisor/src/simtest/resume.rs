@@ -9,6 +9,13 @@ use machine::arch::sim::{GuestCpu, GuestOp};
 use xen_abi::hypercall as nr;
 use zerocopy::IntoBytes;
 
+/// Whether a frame on the stack says that it was the kernel's users who were interrupted, or that
+/// made a system call.
+pub fn from_user(g: &GuestCpu<'_>) -> bool {
+    // RCX, R11, RIP, CS.
+    g.stack(3).is_ok_and(|cs| cs & 3 != 0)
+}
+
 /// Returns by `iret` from where a frame on the stack says the kernel or its users were. With
 /// `to`, to the kernel's next step instead, on a fresh stack.
 pub fn back(g: &mut GuestCpu<'_>, vcpu: &Arc<Vcpu>, to: Option<u64>) -> GuestOp {

@@ -3,7 +3,8 @@
 extern crate std;
 
 use super::judge;
-use super::play;
+pub use super::play::Trace;
+use super::play::{self, SAW};
 use super::reach::Reach;
 use super::script::Script;
 use super::world::World;
@@ -26,7 +27,9 @@ pub struct Outcome {
     pub ended: bool,
     /// A sum of all that domain 1 saw.
     pub seen: u64,
-    /// A line for each step, if wanted.
+    /// A sum of all that happened: the same for the same script, always.
+    pub sum: u64,
+    /// Lines that were to be kept.
     pub trace: Vec<String>,
     /// Steps that each vCPU did not come to.
     pub left: Vec<usize>,
@@ -42,11 +45,9 @@ fn said(cause: &(dyn Any + Send)) -> String {
 }
 
 /// Runs a script on a machine of its own.
-pub fn run(script: &Script, trace: bool) -> Outcome {
+pub fn run(script: &Script, trace: Trace) -> Outcome {
     let world = World::new(script);
-    if trace {
-        play::lock(&world.play).trace = Some(Vec::new());
-    }
+    play::lock(&world.play).trace = trace;
     let result = catch_unwind(AssertUnwindSafe(|| world.run()));
     let mut outcome = Outcome::default();
     {
@@ -54,8 +55,11 @@ pub fn run(script: &Script, trace: bool) -> Outcome {
         outcome.steps = play.done;
         outcome.reach = core::mem::take(&mut play.reach);
         outcome.seen = play.seen;
+        outcome.sum = play.sum;
         outcome.left = play.left();
-        outcome.trace = play.trace.take().unwrap_or_default();
+        if let Trace::Kept(lines) = core::mem::take(&mut play.trace) {
+            outcome.trace = lines;
+        }
     }
     outcome.console = world.machine.take_console();
     match result {
@@ -86,22 +90,55 @@ fn give_up(world: World) {
     machine.retire();
 }
 
-/// Checks that domain 1 sees the same whatever domain 2's secret is; the steps that were made.
-/// Errors: what went wrong.
-pub fn twins(script: &Script) -> Result<u64, String> {
+/// Checks that domain 1 sees the same whatever domain 2's secret is; the steps that were made, and
+/// [`Outcome::sum`] of both. Errors: what went wrong.
+pub fn twins(script: &Script) -> Result<(u64, u64), String> {
     judge::count(judge::Kind::Twins);
-    let seen = |secret: u64| {
+    let seen = |secret: u64, trace: Trace| {
         let mut script = script.clone();
         script.setting.secret = secret;
-        let outcome = run(&script, false);
-        (outcome.failure, outcome.seen, outcome.steps)
+        run(&script, trace)
     };
-    let (one, other) = (seen(0x1111_1111_1111_1110), seen(0x2222_2222_2222_2220));
-    match (one, other) {
-        ((Some(why), ..), _) | (_, (Some(why), ..)) => Err(why),
-        ((None, a, _), (None, b, _)) if a != b => {
-            Err("what domain 1 sees depends on a secret of domain 2".into())
-        }
-        ((_, _, a), (_, _, b)) => Ok(a + b),
+    let secrets = [0x1111_1111_1111_1110, 0x2222_2222_2222_2220];
+    let [one, other] = secrets.map(|secret| seen(secret, Trace::No));
+    if let Some(why) = one.failure.or(other.failure) {
+        return Err(why);
     }
+    if one.seen == other.seen {
+        let sum = one.sum.wrapping_add(other.sum);
+        return Ok((one.steps + other.steps, sum));
+    }
+    let traces = secrets.map(|secret| seen(secret, Trace::Kept(Vec::new())).trace);
+    Err(alloc::format!(
+        "{TOLD}: {}",
+        first_difference(&traces[0], &traces[1])
+    ))
+}
+
+/// How the report of twins that differ begins.
+pub const TOLD: &str = "what domain 1 sees depends on a secret of domain 2";
+
+/// Where two traces part, and what domain 1 saw first of it.
+fn first_difference(one: &[String], other: &[String]) -> String {
+    let differ = |(a, b): &(&String, &String)| a != b;
+    let all = one.iter().zip(other).enumerate();
+    let first = all.clone().find(|(_, pair)| differ(pair));
+    let Some((at, _)) = first else {
+        return "one ended before the other".into();
+    };
+    let mut text = String::new();
+    for (which, trace) in [("with one", one), ("with the other", other)] {
+        let from = at.saturating_sub(12);
+        text += &alloc::format!("\n{which}, from line {from}:\n");
+        for line in trace.iter().skip(from).take(20) {
+            text += &alloc::format!("{line}\n");
+        }
+    }
+    let saw = |trace: &'_ [String]| -> Vec<String> {
+        let lines = trace.iter().filter(|line| line.starts_with(SAW));
+        lines.cloned().collect()
+    };
+    let (one, other) = (saw(one), saw(other));
+    let at = one.iter().zip(&other).position(|(a, b)| a != b);
+    text + &alloc::format!("domain 1's number {at:?} of {}", one.len())
 }

@@ -1,7 +1,7 @@
 //! Cuts a script that fails down to the steps that it takes.
 
 use super::script::Script;
-use super::session;
+use super::session::{self, Trace};
 use alloc::string::String;
 
 /// What a failure is known by: its words without numbers.
@@ -16,18 +16,22 @@ fn kind_of(failure: &str) -> String {
 
 /// Whether the script fails in the same way, under its own seed or one of a few others; then
 /// with that seed.
-fn fails(script: &Script, kind: &str, seeds: u64) -> Option<Script> {
+fn fails(script: &Script, kind: &str, twins: bool, seeds: u64) -> Option<Script> {
     (0..seeds).find_map(|n| {
         let mut script = script.clone();
         script.setting.seed = script.setting.seed.wrapping_add(n);
-        let failure = session::run(&script, false).failure?;
+        let failure = if twins {
+            session::twins(&script).err()?
+        } else {
+            session::run(&script, Trace::No).failure?
+        };
         (kind_of(&failure) == kind).then_some(script)
     })
 }
 
 /// The script without the steps that nobody came to.
 fn done_of(script: &Script, kind: &str) -> Option<Script> {
-    let mut left = session::run(script, false).left;
+    let mut left = session::run(script, Trace::No).left;
     let mut less = script.clone();
     less.steps.reverse();
     less.steps.retain(|(who, _)| {
@@ -37,19 +41,21 @@ fn done_of(script: &Script, kind: &str) -> Option<Script> {
         !undone
     });
     less.steps.reverse();
-    fails(&less, kind, 1)
+    fails(&less, kind, false, 1)
 }
 
 /// The smallest script found that fails as `failure` says, trying `tries` scripts at most.
-/// `tell` is told of each step.
+/// With `twins` it is [`session::twins`] that fails. `tell` is told of each step.
 pub fn shrink(
     script: &Script,
     failure: &str,
+    twins: bool,
     mut tries: u32,
     mut tell: impl FnMut(usize),
 ) -> Script {
     let kind = kind_of(failure);
-    let mut best = done_of(script, &kind).unwrap_or_else(|| script.clone());
+    let done = (!twins).then(|| done_of(script, &kind)).flatten();
+    let mut best = done.unwrap_or_else(|| script.clone());
     tell(best.steps.len());
     let mut piece = best.steps.len().div_ceil(2).max(1);
     loop {
@@ -59,7 +65,7 @@ pub fn shrink(
             let mut less = best.clone();
             less.steps = [&best.steps[..at], &best.steps[end..]].concat();
             tries -= 1;
-            match fails(&less, &kind, 3) {
+            match fails(&less, &kind, twins, 3) {
                 Some(less) => {
                     best = less;
                     cut = true;

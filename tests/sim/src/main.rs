@@ -6,10 +6,13 @@ mod report;
 mod work;
 
 use clap::Parser;
-use hypervisor::simtest::{self, script::Script, session, shrink};
+use hypervisor::simtest::script::Script;
+use hypervisor::simtest::session::{self, Trace};
+use hypervisor::simtest::{self, shrink};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
+use work::{Failed, Plan};
 
 /// Runs the hypervisor under simulation.
 #[derive(Parser)]
@@ -39,7 +42,10 @@ struct Args {
     /// Scripts that are tried to find a smaller one that fails, 0 for none
     #[arg(long, default_value_t = 1500)]
     shrink: u32,
-    /// Also run one script in sixteen as twins
+    /// Stop after so many scripts
+    #[arg(long)]
+    scripts: Option<u64>,
+    /// Run all scripts as twins, not only one in sixteen
     #[arg(long)]
     twins: bool,
     /// Do not list each operation
@@ -58,7 +64,7 @@ fn main() -> ExitCode {
             eprintln!("sim: {why}");
             ExitCode::FAILURE
         }
-        Ok(Some(script)) => alone(&args, &script),
+        Ok(Some(script)) => alone(&args, script),
         Ok(None) => many(&args),
     }
 }
@@ -69,17 +75,33 @@ fn single(args: &Args) -> Result<Option<Script>, String> {
         let text = std::fs::read_to_string(path).map_err(|why| format!("{path:?}: {why}"))?;
         return Ok(Some(text.parse()?));
     }
-    Ok(args.seed.map(|seed| simtest::script(seed, args.steps)))
+    let make = if args.twins {
+        simtest::twin_script
+    } else {
+        simtest::script
+    };
+    Ok(args.seed.map(|seed| make(seed, args.steps)))
 }
 
-fn alone(args: &Args, script: &Script) -> ExitCode {
+fn alone(args: &Args, script: Script) -> ExitCode {
     quiet::about(script.setting.seed);
-    let outcome = session::run(script, !args.silent);
+    let twins = args.twins;
+    if twins {
+        return match session::twins(&script) {
+            Ok((steps, _)) => {
+                println!("{steps} operations of twins, nothing wrong");
+                ExitCode::SUCCESS
+            }
+            Err(why) => failed(args, &Failed { script, why, twins }),
+        };
+    }
+    let trace = if args.silent { Trace::No } else { Trace::Said };
+    let outcome = session::run(&script, trace);
     if !args.silent {
         println!("{}", outcome.console);
     }
-    if let Some(failure) = &outcome.failure {
-        return failed(args, script, failure);
+    if let Some(why) = outcome.failure {
+        return failed(args, &Failed { script, why, twins });
     }
     println!(
         "seed {}: {} operations, nothing wrong{}",
@@ -95,27 +117,34 @@ fn alone(args: &Args, script: &Script) -> ExitCode {
 }
 
 fn many(args: &Args) -> ExitCode {
-    let limit = Duration::from_secs_f64(args.minutes.max(0.0) * 60.0);
-    let found = work::run(
-        args.jobs, args.first, args.steps, limit, args.ops, args.twins,
-    );
+    let found = work::run(&Plan {
+        jobs: args.jobs,
+        first: args.first,
+        steps: args.steps,
+        limit: Duration::from_secs_f64(args.minutes.max(0.0) * 60.0),
+        ops: args.ops,
+        scripts: args.scripts,
+        twins: args.twins,
+    });
     report::show(&found, args.brief);
     match &found.failure {
-        Some((script, failure)) => failed(args, script, failure),
+        Some(failure) => failed(args, failure),
         None => report::verdict(&found),
     }
 }
 
 /// Says what failed and cuts it down.
-fn failed(args: &Args, script: &Script, failure: &str) -> ExitCode {
+fn failed(args: &Args, failure: &Failed) -> ExitCode {
+    let Failed { script, why, twins } = failure;
     let seed = script.setting.seed;
-    println!("FAIL: seed {seed}, {} steps: {failure}", script.steps.len());
+    let more = if *twins { " --twins" } else { "" };
+    println!("FAIL: seed {seed}, {} steps: {why}", script.steps.len());
     println!(
-        "`cargo xtask sim --seed {seed} --steps {}` runs it alone",
+        "`cargo xtask sim --seed {seed} --steps {}{more}` runs it alone",
         args.steps
     );
-    if args.shrink > 0 && !failure.contains("secret") {
-        let small = shrink(script, failure, args.shrink, |steps| {
+    if args.shrink > 0 {
+        let small = shrink(script, why, *twins, args.shrink, |steps| {
             eprint!("\r{steps} steps   ");
         });
         eprintln!();
@@ -126,7 +155,10 @@ fn failed(args: &Args, script: &Script, failure: &str) -> ExitCode {
             small.steps.len()
         );
         if written.is_ok() {
-            println!("`cargo xtask sim --script {}` runs them", path.display());
+            println!(
+                "`cargo xtask sim --script {}{more}` runs them",
+                path.display()
+            );
         }
     }
     ExitCode::FAILURE

@@ -9,12 +9,13 @@ pub fn show(found: &Found, brief: bool) {
     let busy = found.busy.as_secs_f64().max(1e-9);
     println!(
         "{} scripts on {} threads, {} operations of guests, {:.0} a second a core; in {} scripts \
-         the control domain ended the machine",
+         the control domain ended the machine; sum {:016x}",
         found.scripts,
         found.threads,
         found.steps,
         found.steps as f64 / busy,
-        found.ended
+        found.ended,
+        found.sum
     );
     println!("\n{:>10}  invariant", "checked");
     for ((_, what), times) in judge::KINDS.iter().zip(judge::counts()) {

@@ -1,7 +1,5 @@
 //! What is looked at when a guest's call has returned.
 
-extern crate std;
-
 use super::Play;
 use crate::simtest::layout::*;
 use crate::simtest::script::Who;
@@ -17,11 +15,10 @@ impl Play {
             return;
         };
         self.reach.answered(nr, op, g.regs.rax as i64);
-        if let Some(trace) = &mut self.trace {
-            let line = alloc::format!("{}.{} = {:#x}", who.slot, who.vcpu, g.regs.rax);
-            std::eprintln!("{line}");
-            trace.push(line);
-        }
+        let rax = g.regs.rax;
+        self.trace
+            .note(|| alloc::format!("{}.{} = {rax:#x}", who.slot, who.vcpu));
+        self.sum = super::mixed(self.sum, g.regs.rax);
         let value = g.regs.rax as i64;
         let control = [nr::DOMCTL, nr::SYSCTL, nr::PLATFORM_OP].map(|nr| nr as u16);
         assert!(
