@@ -8,6 +8,8 @@
 //!
 //! No lock: both words change by compare-and-swap.
 
+#[cfg(test)]
+mod interleave;
 mod linear;
 mod list;
 mod page;

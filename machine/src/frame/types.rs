@@ -8,7 +8,7 @@ use super::{Page, PageInfo};
 use core::sync::atomic::Ordering;
 
 /// What a frame can be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum PageType {
     /// Nothing yet, or only mapped read-only.
@@ -64,18 +64,18 @@ impl PageType {
 
 const TYPE_SHIFT: u32 = 60;
 const TYPE_MASK: u64 = 0xf << TYPE_SHIFT;
-const PINNED: u64 = 1 << 59;
+pub(super) const PINNED: u64 = 1 << 59;
 pub(super) const VALIDATED: u64 = 1 << 58;
 /// First bit of the type, the pin and the mark of validity.
 const UPPER: u32 = 58;
-const PARTIAL: u64 = 1 << 57;
-const LOCKED: u64 = 1 << 56;
+pub(super) const PARTIAL: u64 = 1 << 57;
+pub(super) const LOCKED: u64 = 1 << 56;
 /// The upper six bits of a validated L4's type word, its pin left out.
 #[cfg(target_os = "none")]
 pub(crate) const VALIDATED_L4: u64 =
     (PageType::L4 as u64) << (TYPE_SHIFT - UPPER) | VALIDATED >> UPPER;
 /// With PARTIAL: what is left is being put, and whoever left it so finishes it.
-const LEAVING: u64 = 1 << 55;
+pub(super) const LEAVING: u64 = 1 << 55;
 pub(super) const COUNT: u64 = (1 << 32) - 1;
 
 /// Outcome of asking for a type reference.
@@ -120,6 +120,108 @@ pub enum TypePut {
     Busy,
 }
 
+/// A type word from which a reference was taken.
+pub(super) struct Taken {
+    pub word: u64,
+    pub got: TypeGet,
+    /// An interrupted validation is taken up: where it stands is in the stamp.
+    pub taken_up: bool,
+}
+
+/// What a type word becomes when a reference to it as a `want` is taken. Errors: what the caller
+/// is told instead. As [`given`], checked in all interleavings of steps by `interleave.rs`.
+#[inline(always)]
+pub(super) fn taken(old: u64, want: PageType) -> Result<Taken, TypeGet> {
+    let want_bits = (want as u64) << TYPE_SHIFT;
+    let same = old & TYPE_MASK == want_bits;
+    let (word, got) = if old & COUNT == 0 {
+        let changed = old & TYPE_MASK != 0 && !same;
+        let keep = old & LOCKED;
+        if want.needs_validation() {
+            // `flush` also when it was this very type before: tables are re-read.
+            (
+                want_bits | keep | 1,
+                TypeGet::Validate {
+                    flush: changed,
+                    from: 0,
+                },
+            )
+        } else if changed {
+            // Not validated: nobody else gets it before the caller has flushed.
+            (want_bits | keep | 1, TypeGet::ReadyFlush)
+        } else {
+            (want_bits | VALIDATED | keep | 1, TypeGet::Ready)
+        }
+    } else if !same {
+        return Err(TypeGet::Mismatch);
+    } else if old & VALIDATED != 0 {
+        if old & COUNT == COUNT {
+            return Err(TypeGet::Mismatch);
+        }
+        (old + 1, TypeGet::Ready)
+    } else if old & (PARTIAL | LEAVING) == PARTIAL {
+        return Ok(Taken {
+            word: old & !PARTIAL,
+            got: TypeGet::Validate {
+                flush: false,
+                from: 0,
+            },
+            taken_up: true,
+        });
+    } else {
+        return Err(TypeGet::Busy);
+    };
+    Ok(Taken {
+        word,
+        got,
+        taken_up: false,
+    })
+}
+
+/// A type word to which a reference was given back.
+pub(super) struct Given {
+    pub word: u64,
+    pub result: TypePut,
+    /// The TLB clock goes into the stamp before the word is changed.
+    pub stamped: bool,
+}
+
+/// What a type word becomes when a reference to it is given back; `None` while another CPU is at
+/// work on the table.
+#[inline(always)]
+pub(super) fn given(old: u64) -> Option<Given> {
+    let simply = |word, stamped| Given {
+        word,
+        result: TypePut::Done,
+        stamped,
+    };
+    if old & COUNT != 1 {
+        return Some(simply(old - 1, false));
+    }
+    let kind = PageType::from_bits(old);
+    if kind.level() == 0 {
+        let keep = if kind == PageType::Writable {
+            VALIDATED
+        } else {
+            0
+        };
+        return Some(simply((old - 1) & !VALIDATED | keep, true));
+    }
+    let (word, upto) = if old & VALIDATED != 0 {
+        (old & !VALIDATED, 512)
+    } else if old & PARTIAL != 0 {
+        // The number is in the stamp.
+        (old & !(PARTIAL | LEAVING), 0)
+    } else {
+        return None;
+    };
+    Some(Given {
+        word,
+        result: TypePut::Devalidate { upto },
+        stamped: false,
+    })
+}
+
 impl PageInfo {
     /// The frame's type and how many rely on it.
     #[inline]
@@ -162,48 +264,18 @@ impl Page {
     pub fn get_type(&self, want: PageType) -> TypeGet {
         crate::arch::imp::point();
         let typ = &self.info().typ;
-        let want_bits = (want as u64) << TYPE_SHIFT;
         let mut old = typ.load(Ordering::Relaxed);
         loop {
-            let same = old & TYPE_MASK == want_bits;
-            let (new, got) = if old & COUNT == 0 {
-                let changed = old & TYPE_MASK != 0 && !same;
-                let keep = old & LOCKED;
-                if want.needs_validation() {
-                    // `flush` also when it was this very type before: tables are re-read.
-                    (
-                        want_bits | keep | 1,
-                        TypeGet::Validate {
-                            flush: changed,
-                            from: 0,
-                        },
-                    )
-                } else if changed {
-                    // Not validated: nobody else gets it before the caller has flushed.
-                    (want_bits | keep | 1, TypeGet::ReadyFlush)
-                } else {
-                    (want_bits | VALIDATED | keep | 1, TypeGet::Ready)
-                }
-            } else if !same {
-                return TypeGet::Mismatch;
-            } else if old & VALIDATED != 0 {
-                if old & COUNT == COUNT {
-                    return TypeGet::Mismatch;
-                }
-                (old + 1, TypeGet::Ready)
-            } else if old & (PARTIAL | LEAVING) == PARTIAL {
-                (
-                    old & !PARTIAL,
-                    TypeGet::Validate {
-                        flush: false,
-                        from: 0,
-                    },
-                )
-            } else {
-                return TypeGet::Busy;
+            let Taken {
+                word,
+                got,
+                taken_up,
+            } = match taken(old, want) {
+                Ok(taken) => taken,
+                Err(not) => return not,
             };
-            match typ.compare_exchange_weak(old, new, Ordering::AcqRel, Ordering::Relaxed) {
-                Ok(_) if old & COUNT != 0 && old & PARTIAL != 0 => {
+            match typ.compare_exchange_weak(old, word, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) if taken_up => {
                     // Only now is the number ours: the word may look the same as before while
                     // another CPU took the work up, went on and left it again.
                     let from = self.info().stamp.load(Ordering::Relaxed);
@@ -262,32 +334,20 @@ impl Page {
                 old & COUNT != 0 || crate::arch::imp::unwinding(),
                 "type count below zero"
             );
-            let mut result = TypePut::Done;
-            let new = if old & COUNT == 1 {
-                let table = PageType::from_bits(old).level() != 0;
-                if table && old & VALIDATED != 0 {
-                    result = TypePut::Devalidate { upto: 512 };
-                    old & !VALIDATED
-                } else if table && old & PARTIAL != 0 {
-                    result = TypePut::Devalidate { upto: 0 };
-                    old & !(PARTIAL | LEAVING)
-                } else if table {
-                    return TypePut::Busy;
-                } else {
-                    info.stamp.store(self.mem().tlb_clock(), Ordering::Relaxed);
-                    let keep = if old & TYPE_MASK == (PageType::Writable as u64) << TYPE_SHIFT {
-                        VALIDATED
-                    } else {
-                        0
-                    };
-                    (old - 1) & !VALIDATED | keep
-                }
-            } else {
-                old - 1
+            let Given {
+                word,
+                result,
+                stamped,
+            } = match given(old) {
+                Some(given) => given,
+                None => return TypePut::Busy,
             };
+            if stamped {
+                info.stamp.store(self.mem().tlb_clock(), Ordering::Relaxed);
+            }
             match info
                 .typ
-                .compare_exchange_weak(old, new, Ordering::AcqRel, Ordering::Relaxed)
+                .compare_exchange_weak(old, word, Ordering::AcqRel, Ordering::Relaxed)
             {
                 // As in `get_type`: the number is read once it is ours.
                 Ok(_) if result == (TypePut::Devalidate { upto: 0 }) => {
