@@ -47,6 +47,8 @@ pub struct Maker<'a> {
     mem: Vec<Put>,
     /// Arrays and buffers so far.
     arrays: u16,
+    /// Bytes of the last text.
+    text: u64,
 }
 
 impl<'a> Maker<'a> {
@@ -58,6 +60,7 @@ impl<'a> Maker<'a> {
             who,
             mem: Vec::new(),
             arrays: 0,
+            text: 0,
         }
     }
 
@@ -119,6 +122,22 @@ impl<'a> Maker<'a> {
             }
         }
         Val::Arg(at)
+    }
+
+    /// A text with its zero.
+    fn text(&mut self, all: &[&str]) -> Val {
+        let text = self.chance.of(all);
+        let at = self.array(None);
+        let Val::Arg(base) = at else { return at };
+        self.text = text.len() as u64 + 1;
+        for (i, part) in (0..).zip(text.as_bytes().chunks(7)) {
+            // Seven bytes at a time: the eighth is the zero, or overwritten.
+            let mut word = [0; 8];
+            word[..part.len()].copy_from_slice(part);
+            let word = Val::Num(u64::from_le_bytes(word));
+            self.mem.push(Put::Word(base + i * 7, 8, word));
+        }
+        at
     }
 
     /// An array of simple calls.
@@ -195,6 +214,8 @@ impl<'a> Maker<'a> {
             Kind::Gaddr => Val::Entry(own, self.data(), self.chance.of(&[0, 8, 505]), 0),
             Kind::Array(of) => self.array(Some(of)),
             Kind::Buffer => self.array(None),
+            Kind::Text(all) => self.text(all),
+            Kind::Length => Val::Num(self.text),
             Kind::Calls => self.calls(),
             Kind::Count => Val::Num(self.chance.of(&[1, 1, 1, 2, 3, 4, 0])),
             Kind::Vcpu => Val::Num(self.chance.of(&[0, 0, 0, 1, 1, 1, 2, 32])),

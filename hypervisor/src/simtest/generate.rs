@@ -70,6 +70,7 @@ const WEIGHTS: &[(u32, u64)] = &[
     (nr::NMI_OP, 1),
     (nr::PHYSDEV_OP, 4),
     (nr::XEN_VERSION, 1),
+    (nr::HVM_OP, 1),
     (nr::PLATFORM_OP, 2),
     (nr::SYSCTL, 3),
     (nr::DOMCTL, 12),
@@ -91,7 +92,7 @@ impl Author {
 
     fn family_op(&mut self) -> Op {
         // Guests without privilege are refused the tools' calls: once in a while is enough.
-        let mut at = self.chance.below(if self.who.slot == 0 { 80 } else { 64 });
+        let mut at = self.chance.below(if self.who.slot == 0 { 81 } else { 65 });
         let mut call = nr::DOMCTL;
         for (number, weight) in WEIGHTS {
             if at < *weight {

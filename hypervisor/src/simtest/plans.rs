@@ -18,7 +18,8 @@ use xen_abi::hypercall as nr;
 use xen_abi::memory::*;
 use xen_abi::mmu::*;
 use xen_abi::sched::*;
-use xen_abi::xen::DOMID_SELF;
+use xen_abi::vcpu::VCPUOP_stop_periodic_timer;
+use xen_abi::xen::{DOMID_SELF, VIRQ_TIMER};
 
 const RWU: u64 = 7;
 
@@ -266,9 +267,27 @@ fn balloon(chance: &mut Chance, who: Who) -> Vec<Op> {
 }
 
 /// Sleeps for a while.
-fn sleep(chance: &mut Chance) -> Vec<Op> {
+fn sleep(chance: &mut Chance, who: Who) -> Vec<Op> {
     let soon = Val::Soon(chance.of(&[1000, 20_000, 200_000]));
-    if chance.once_in(2) {
+    let kind = chance.below(4);
+    if kind == 0 {
+        // An interrupt of its own, and no tick beside it.
+        let bind = [(0, 4, num(VIRQ_TIMER)), (4, 4, num(who.vcpu))];
+        return vec![
+            pointer(nr::EVENT_CHANNEL_OP, EVTCHNOP_bind_virq, &bind),
+            call(
+                nr::VCPU_OP,
+                VCPUOP_stop_periodic_timer,
+                vec![num(VCPUOP_stop_periodic_timer), num(who.vcpu)],
+                &[],
+            ),
+            call(nr::SET_TIMER_OP, 0, vec![soon], &[]),
+            Op::Work(chance.of(&[100, 50_000, 400_000])),
+            call(nr::SET_TIMER_OP, 0, vec![num(0u64)], &[]),
+            call(nr::SET_TIMER_OP, 0, vec![soon], &[]),
+        ];
+    }
+    if kind == 1 {
         return vec![pointer(
             nr::SCHED_OP,
             SCHEDOP_poll,
@@ -378,7 +397,7 @@ pub fn plan(chance: &mut Chance, who: Who) -> VecDeque<Op> {
         3 => accept(chance, who),
         4 => events(chance, who),
         5 => balloon(chance, who),
-        6 => sleep(chance),
+        6 => sleep(chance, who),
         7 if chance.once_in(3) => fifo(chance, who),
         8 | 9 if control => build(chance),
         10 if control => mend(chance),

@@ -3,6 +3,7 @@
 
 extern crate std;
 
+mod alarm;
 mod perform;
 mod returned;
 
@@ -40,14 +41,17 @@ pub const SAW: &str = "  domain 1 saw ";
 #[derive(Default)]
 struct Track {
     steps: VecDeque<Op>,
-    /// The call that is under way.
-    pending: Option<(u16, u32)>,
+    /// The call that is under way, and what its kernel put in R15 to know it again: a tool may
+    /// set other registers meanwhile.
+    pending: Option<(u16, u32, u64)>,
     /// Entries since its last step.
     spins: u32,
     /// Calls of its kernel that a user made in a row.
     asked: u32,
     /// The domain whose vCPU this is, by the number that no other has.
     of: u64,
+    /// What its kernel knows of its timer.
+    alarm: alarm::Alarm,
     /// What interrupted page-table calls left was worked off, in this round.
     settled: bool,
 }
@@ -84,6 +88,8 @@ pub struct Play {
     /// Each slot's frames by number, as its builder knows them.
     pub frames: Vec<Vec<u64>>,
     special: Vec<[u64; 2]>,
+    /// The domains whose those are, by the number that no other has.
+    special_of: Vec<u64>,
     known: Vec<Arc<Vcpu>>,
     /// A domain that is to be furnished.
     wanted: Option<u8>,
@@ -120,6 +126,7 @@ impl Play {
             tracks,
             frames: alloc::vec![Vec::new(); SLOTS.into()],
             special: alloc::vec![[0; 2]; SLOTS.into()],
+            special_of: alloc::vec![0; SLOTS.into()],
             known: Vec::new(),
             wanted: None,
             done: 0,
@@ -153,6 +160,7 @@ impl Play {
                 .frame(0)
                 .map_or(0, |page| page.mfn().0);
             self.special[slot] = [dom.shared_info.mfn().0, grants];
+            self.special_of[slot] = dom.unique_id.load(Ordering::Relaxed);
             self.note_frames(dom);
         }
         let _ = self.know(domains);
@@ -236,10 +244,18 @@ impl Play {
         }
         // A call of a domain that went does not return in the next one of its id.
         let dom = vcpu.domain.upgrade();
-        let of = dom.map_or(0, |dom| dom.unique_id.load(Ordering::Relaxed));
+        let of = dom
+            .as_ref()
+            .map_or(0, |dom| dom.unique_id.load(Ordering::Relaxed));
         let track = &mut self.tracks[who.index()];
         if track.of != of {
             (track.of, track.pending) = (of, None);
+            track.alarm = alarm::Alarm::default();
+        }
+        if let Some(dom) = dom.filter(|dom| !dom.dying.load(Ordering::SeqCst)) {
+            // Other CPUs may have gone on since the guest was asked.
+            let now = self.machine.now();
+            self.look_at_alarms(&dom, now);
         }
         // A guest that only answers its own events, say: it goes on in the next round.
         let track = &mut self.tracks[who.index()];
@@ -252,18 +268,18 @@ impl Play {
             EVENT => {
                 if from_user(g) {
                     // Its user's call, not answered by the hypervisor.
-                    self.tracks[who.index()].pending = None;
+                    self.forget_call(who);
                 }
                 return back(g, vcpu, None);
             }
             HANDLER | SYSCALL => {
-                self.tracks[who.index()].pending = None;
+                self.forget_call(who);
                 return back(g, vcpu, Some(stack(who.vcpu)));
             }
             USER => {}
             PROGRAM => self.returned(g, who),
             _ => {
-                self.tracks[who.index()].pending = None;
+                self.forget_call(who);
                 g.regs.rip = PROGRAM;
             }
         }
@@ -319,6 +335,12 @@ impl Play {
         self.trace
             .note(|| alloc::format!("{slot}.{vcpu} {op} @{now} cpu {cpu}"));
         self.perform(g, who, &op)
+    }
+
+    /// What became of the call that was under way is not known.
+    fn forget_call(&mut self, who: Who) {
+        self.tracks[who.index()].pending = None;
+        self.alarm_answered(who, None, 0);
     }
 
     fn count(&mut self) {

@@ -43,6 +43,8 @@ pub struct World {
     pub play: Shared,
     /// Frames that the heap had when nothing was made yet.
     pub free_at_first: u64,
+    /// Timers that were overdue at the last look.
+    pub overdue: Mutex<judge::Overdue>,
     /// Steps done when everything was looked at last.
     looked: AtomicU64,
 }
@@ -62,6 +64,7 @@ impl World {
             hv,
             play,
             free_at_first,
+            overdue: Mutex::default(),
             looked: AtomicU64::new(0),
         };
         for slot in 0..SLOTS {

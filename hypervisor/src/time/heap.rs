@@ -99,6 +99,22 @@ impl<T: Item> Heap<T> {
         Some(entry.item)
     }
 
+    /// The entry at `place`, if there is one: what it is, and when it is due.
+    #[cfg(any(test, feature = "sim"))]
+    pub fn at(&self, place: u32) -> Option<(&T, u64)> {
+        let entry = self.entries.get(place as usize)?;
+        Some((&entry.item, entry.due))
+    }
+
+    /// Whether the invariant holds.
+    #[cfg(any(test, feature = "sim"))]
+    pub fn is_sound(&self) -> bool {
+        self.entries.iter().enumerate().all(|(at, entry)| {
+            let parent = at.checked_sub(1).map_or(0, |at| self.due(at / 2));
+            parent <= entry.due && entry.item.place().load(Ordering::Relaxed) == at as u32
+        })
+    }
+
     /// Number of entries, idle ones among them.
     #[cfg(test)]
     pub fn len(&self) -> usize {

@@ -17,6 +17,8 @@ mod vcpu_op;
 pub use area::each_frame;
 pub use clock::{Wall, set_wallclock, show_wall, wall_now};
 pub use heap::NEVER;
+#[cfg(any(test, feature = "sim"))]
+pub use timers::inspect;
 pub use timers::{Timer, Timers};
 pub use tsc::DomainTsc;
 pub use vcpu_op::vcpu_op;

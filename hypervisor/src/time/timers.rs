@@ -5,6 +5,9 @@
 //! under the locks of both queues. An entry stays in its queue when no timer runs, so setting
 //! one allocates nothing.
 
+#[cfg(any(test, feature = "sim"))]
+pub mod inspect;
+
 use super::heap::{Heap, Item, NEVER, NOWHERE};
 use crate::domain::Vcpu;
 use crate::hv::Hypervisor;

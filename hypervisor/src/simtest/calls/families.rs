@@ -1,6 +1,7 @@
 //! The calls that consist of operations, and how an operation is named in each.
 
 use xen_abi::domctl::{DOMCTL_OPS, XEN_DOMCTL_INTERFACE_VERSION};
+use xen_abi::hvm::hvm_op;
 use xen_abi::hypercall as nr;
 use xen_abi::platform::{PLATFORM_OPS, XENPF_INTERFACE_VERSION};
 use xen_abi::sysctl::{SYSCTL_OPS, XEN_SYSCTL_INTERFACE_VERSION};
@@ -57,6 +58,7 @@ pub const FAMILIES: &[Family] = &[
         event_channel::EVTCHN_OPS,
     ),
     of(nr::PHYSDEV_OP, Form::Pointer, physdev::PHYSDEV_OPS),
+    of(nr::HVM_OP, Form::Pointer, hvm_op::HVM_OPS),
     of(
         nr::SYSCTL,
         Form::Versioned(XEN_SYSCTL_INTERFACE_VERSION),

@@ -31,6 +31,10 @@ pub enum Kind {
     Calls,
     /// The address of a buffer.
     Buffer,
+    /// The address of one of these texts, with a zero behind it.
+    Text(&'static [&'static str]),
+    /// The bytes of the text before, with its zero.
+    Length,
     /// How many: mostly one to four.
     Count,
     /// A vCPU.

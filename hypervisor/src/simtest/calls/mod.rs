@@ -36,6 +36,7 @@ pub fn shape(call: u32, op: u32) -> &'static [Field] {
         nr::SCHED_OP => vcpus::SCHED,
         nr::CALLBACK_OP => vcpus::CALLBACK,
         nr::NMI_OP => vcpus::NMI,
+        nr::HVM_OP => vcpus::HVM,
         nr::PHYSDEV_OP => machine::PHYSDEV,
         nr::PLATFORM_OP => machine::PLATFORM,
         nr::XEN_VERSION => machine::VERSION,

@@ -4,6 +4,17 @@ use super::super::layout::HANDLER;
 use super::kind::Kind::{self, *};
 use xen_abi::hypercall as nr;
 
+/// Files that `hypfs_op` may read or write.
+const PATHS: &[&str] = &[
+    "/",
+    "/params",
+    "/params/loglvl",
+    "/params/console_timestamps",
+    "/buildinfo/version/major",
+    "/cpupool/0/sched-gran",
+    "/nothing",
+];
+
 /// Number, and the arguments.
 pub const PLAIN: &[(u32, &[Kind])] = &[
     (
@@ -33,4 +44,14 @@ pub const PLAIN: &[(u32, &[Kind])] = &[
     (nr::SET_SEGMENT_BASE, &[Below(4), Any]),
     (nr::XENPMU_OP, &[Below(8), Buffer]),
     (nr::MCA, &[Buffer]),
+    (
+        nr::HYPFS_OP,
+        &[
+            Of(&[0, 1, 1, 1, 2, 3]),
+            Text(PATHS),
+            Length,
+            Text(&["", "1", "all", "datems", "none"]),
+            Of(&[0, 2, 4, 64, 512]),
+        ],
+    ),
 ];

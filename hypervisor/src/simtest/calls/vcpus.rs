@@ -1,9 +1,10 @@
-//! `vcpu_op`, `sched_op`, `callback_op`, `nmi_op`.
+//! `vcpu_op`, `sched_op`, `callback_op`, `nmi_op`, `hvm_op`.
 
 use super::super::layout::{EVENT, HANDLER, SYSCALL};
 use super::kind::Kind::*;
 use super::{Field, Shape, fields};
 use xen_abi::callback::*;
+use xen_abi::hvm::hvm_op::*;
 use xen_abi::sched::*;
 use xen_abi::vcpu::*;
 
@@ -102,3 +103,28 @@ pub const NMI: &[Shape] = &[(
         handler_address: Of(WHERE)
     }),
 )];
+
+const PARAM: &[Field] = fields!(HvmParam {
+    domid: Domid,
+    index: Below(40),
+    value: Any
+});
+
+pub const HVM: &[Shape] = &[
+    (HVMOP_set_param, PARAM),
+    (HVMOP_get_param, PARAM),
+    (
+        HVMOP_get_mem_type,
+        fields!(HvmGetMemType {
+            domid: Domid,
+            pfn: Below(64)
+        }),
+    ),
+    (
+        HVMOP_set_evtchn_upcall_vector,
+        fields!(HvmEvtchnUpcallVector {
+            vcpu: Vcpu,
+            vector: Any
+        }),
+    ),
+];

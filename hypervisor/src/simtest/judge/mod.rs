@@ -13,6 +13,8 @@ mod owners;
 mod references;
 mod timers;
 
+pub use timers::{LATE, Overdue};
+
 use super::world::World;
 use alloc::string::String;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -34,6 +36,8 @@ pub enum Kind {
     Grants,
     /// A CPU's timer comes in time for its first deadline.
     Timers,
+    /// A guest's timer comes when it is due, each time that one does.
+    Alarms,
     /// vCPUs that can run are found by a CPU.
     Runnable,
     /// After the end nothing is left.
@@ -43,7 +47,7 @@ pub enum Kind {
 }
 
 /// All of them, with what they say.
-pub const KINDS: [(Kind, &str); 10] = [
+pub const KINDS: [(Kind, &str); 11] = [
     (Kind::Tables, "no frame is at once writable and a table"),
     (
         Kind::References,
@@ -57,6 +61,10 @@ pub const KINDS: [(Kind, &str); 10] = [
     (Kind::Events, "event channels hang together"),
     (Kind::Grants, "uses of grants are somebody's"),
     (Kind::Timers, "no timer is lost"),
+    (
+        Kind::Alarms,
+        "a guest's timer is neither early nor does it not come",
+    ),
     (Kind::Runnable, "a vCPU that can run is found by a CPU"),
     (Kind::End, "a destroyed domain leaves nothing"),
     (Kind::Twins, "a domain sees nothing of another's secret"),

@@ -6,6 +6,7 @@ use crate::simtest::op::{Op, Put};
 use crate::simtest::resume::to_user;
 use crate::simtest::script::Who;
 use crate::simtest::value::{SPECIAL, Val};
+use core::sync::atomic::Ordering;
 use machine::Mfn;
 use machine::arch::sim::{GuestCpu, GuestOp};
 use zerocopy::IntoBytes;
@@ -72,7 +73,7 @@ impl Play {
         })
     }
 
-    fn call(&mut self, g: &GuestCpu<'_>, who: Who, op: &Op) -> GuestOp {
+    fn call(&mut self, g: &mut GuestCpu<'_>, who: Who, op: &Op) -> GuestOp {
         let Op::Call {
             nr,
             op,
@@ -89,8 +90,10 @@ impl Play {
         for (slot, val) in args.iter_mut().zip(list) {
             *slot = self.value(who, g.now, *val);
         }
-        self.tracks[who.index()].pending = Some((*nr, *op));
+        g.regs.r15 = self.done << 8 | 0x5a;
+        self.tracks[who.index()].pending = Some((*nr, *op, g.regs.r15));
         self.reach.made(*nr, *op);
+        self.alarm_asked(who, ((*nr).into(), *op), &args, g.now);
         GuestOp::Hypercall {
             nr: (*nr).into(),
             args,
@@ -98,6 +101,10 @@ impl Play {
     }
 
     fn poke(&self, who: Who, which: u8, at: u16, size: u8, value: u64) {
+        // The next domain of the id has others.
+        if self.special_of.get(usize::from(who.slot)) != Some(&self.tracks[who.index()].of) {
+            return;
+        }
         let frame = Mfn(self.mfn(who.slot, SPECIAL + u16::from(which & 1)));
         let Some(page) = self.hv.mem.get_page(frame, who.slot.into()) else {
             return;
@@ -107,8 +114,19 @@ impl Play {
         if kind != machine::PageType::Writable || n == 0 {
             return;
         }
-        let bytes = value.to_le_bytes();
-        page.write(usize::from(at), &bytes[..usize::from(size).min(8)]);
+        let mut bytes = value.to_le_bytes();
+        let size = usize::from(size).min(8);
+        for (i, byte) in bytes.iter_mut().enumerate().take(size) {
+            let at = usize::from(at) + i;
+            let kept = if which == 0 {
+                self.alarm_bits(who.slot, at)
+            } else {
+                0
+            };
+            let there = page.byte(at).map_or(0, |byte| byte.load(Ordering::Relaxed));
+            *byte = *byte & !kept | there & kept;
+        }
+        page.write(usize::from(at), &bytes[..size]);
     }
 
     /// Carries out a step.

@@ -11,9 +11,13 @@ use xen_abi::{hypercall as nr, memory};
 impl Play {
     /// Notes what a vCPU's call answered, and that it may. Panics where it may not.
     pub(super) fn returned(&mut self, g: &GuestCpu<'_>, who: Who) {
-        let Some((nr, op)) = self.tracks[who.index()].pending.take() else {
+        let Some((nr, op, tag)) = self.tracks[who.index()].pending.take() else {
             return;
         };
+        if g.regs.r15 != tag {
+            return self.forget_call(who);
+        }
+        self.alarm_answered(who, Some(nr.into()), g.regs.rax as i64);
         self.reach.answered(nr, op, g.regs.rax as i64);
         let rax = g.regs.rax;
         self.trace
@@ -52,13 +56,11 @@ impl Play {
             let Some(page) = page.filter(|_| !known) else {
                 continue;
             };
-            let clear = page
-                .words()
-                .iter()
-                .all(|word| word.load(Ordering::Relaxed) == 0);
+            let mut words = page.words().iter().enumerate();
+            let old = words.find(|(_, word)| word.load(Ordering::Relaxed) != 0);
             assert!(
-                clear,
-                "frame {mfn:#x} came to domain {} with old data",
+                old.is_none(),
+                "frame {mfn:#x} came to domain {} with old data: {old:x?}",
                 who.slot
             );
         }

@@ -50,12 +50,22 @@ pub(super) struct PerCpu {
     pub idle: AtomicBool,
     /// When its timer strikes, in nanoseconds; [`NEVER`] when disarmed.
     pub deadline: AtomicU64,
+    /// Its function returned: it goes on in another run, if ever.
+    pub halted: AtomicBool,
+    /// When its timer strikes once it goes on.
+    pub kept: AtomicU64,
     /// Vectors of devices that wait to be taken.
     pub irqs: Mutex<VecDeque<u8>>,
     pub eois: AtomicU64,
 }
 
 impl PerCpu {
+    /// Whether the CPU is halted and would do something before the time comes to `next`.
+    pub fn left_behind(&self, next: u64) -> bool {
+        let wanted = self.kicked.load(Ordering::Acquire);
+        self.halted.load(Ordering::Acquire) && (wanted || self.kept.load(Ordering::Relaxed) < next)
+    }
+
     fn reset(&self) {
         assert!(
             !self.taken.load(Ordering::Relaxed),
@@ -64,10 +74,11 @@ impl PerCpu {
         *lock(&self.tlb) = Tlb::default();
         lock(&self.nested_tlb).clear();
         lock(&self.irqs).clear();
-        for flag in [&self.kicked, &self.nmi, &self.idle] {
+        for flag in [&self.kicked, &self.nmi, &self.idle, &self.halted] {
             flag.store(false, Ordering::Relaxed);
         }
         self.deadline.store(NEVER, Ordering::Relaxed);
+        self.kept.store(NEVER, Ordering::Relaxed);
         self.eois.store(0, Ordering::Relaxed);
     }
 }
@@ -126,6 +137,8 @@ impl Shared {
                     taken: AtomicBool::new(false),
                     idle: AtomicBool::new(false),
                     deadline: AtomicU64::new(NEVER),
+                    halted: AtomicBool::new(false),
+                    kept: AtomicU64::new(NEVER),
                     irqs: Mutex::default(),
                     eois: AtomicU64::new(0),
                 })

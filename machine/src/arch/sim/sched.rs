@@ -127,6 +127,8 @@ impl Baton {
         let per = &machine.cpus[cpu as usize];
         // Nobody is there to take its timer.
         let deadline = per.deadline.swap(NEVER, Ordering::Relaxed);
+        per.kept.store(deadline, Ordering::Relaxed);
+        per.halted.store(true, Ordering::Release);
         per.idle.store(true, Ordering::Release);
         self.state.borrow_mut().returned += 1;
         while {
@@ -137,6 +139,7 @@ impl Baton {
         }
         per.idle.store(false, Ordering::Release);
         // It may go on in another run.
+        per.halted.store(false, Ordering::Release);
         per.deadline.fetch_min(deadline, Ordering::Relaxed);
     }
 

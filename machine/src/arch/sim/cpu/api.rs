@@ -11,6 +11,9 @@ use crate::frame::{Page, PageType};
 use crate::pv::PvState;
 use crate::tlb::Flush;
 
+/// A timer that is due then, in nanoseconds, never is: 146 years.
+const END_OF_TIME: u64 = 1 << 62;
+
 impl CpuApi for Cpu {
     fn id(&self) -> u32 {
         self.id
@@ -89,7 +92,9 @@ impl CpuApi for Cpu {
             } else {
                 own
             };
-            if next == NEVER {
+            // Time does not leap past what a CPU has to do that is not there to do it, nor so far
+            // that it would come to its end.
+            if next >= END_OF_TIME || machine.cpus.iter().any(|per| per.left_behind(next)) {
                 break None;
             }
             machine.clock.fetch_max(next, Ordering::Relaxed);
