@@ -89,6 +89,9 @@ struct State<const N: usize> {
 
 const TABLES: [PageType; 2] = [PageType::L1, PageType::L2];
 
+/// What one atomic step does to the state.
+type Change<'a, const N: usize> = &'a dyn Fn(&mut State<N>);
+
 impl<const N: usize> State<N> {
     fn new(left: u8) -> State<N> {
         let cpu = Cpu {
@@ -266,7 +269,7 @@ impl<const N: usize> State<N> {
     }
 
     /// What an idle CPU may begin.
-    fn begin(&self, me: usize, then: &mut dyn FnMut(&dyn Fn(&mut State<N>))) {
+    fn begin(&self, me: usize, then: &mut dyn FnMut(Change<N>)) {
         let cpu = self.cpus[me];
         if cpu.leaving {
             then(&|s| s.cpus[me].at = At::Put { old: s.typ });
