@@ -1,8 +1,8 @@
 //! A PVH dom0's physical memory: the machine's own map, with as much RAM as dom0 gets.
 //!
 //! Where the machine has RAM, dom0 has its own, from the bottom up. The rest of RAM is there, but
-//! not usable: nothing of dom0's is to be put at its addresses, where devices do not look. All
-//! else is at its own address.
+//! not usable, as on Xen: no device's memory is to be put at its addresses. Linux takes them for
+//! the pages of others that it maps. All else is at its own address.
 
 use alloc::vec::Vec;
 use machine::boot::{MemoryKind, MemoryMap};
