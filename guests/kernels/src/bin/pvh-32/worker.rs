@@ -166,9 +166,13 @@ pub fn real_mode() -> Outcome {
     write(SVR, 0x1ff);
     write(ICR_HIGH, 2 << 24);
     write(ICR, 0x4500);
-    write(ICR, 0x4608);
     let result = || mem::read_uncaught(PAGE + 0xff0);
-    check!(wait(2000 * MS, || result() >> 32 == 1), "it did not run");
+    // A start that comes while the vCPU is still on its way off its CPU is lost, so there are more.
+    let ran = wait(2000 * MS, || {
+        write(ICR, 0x4608);
+        result() >> 32 == 1
+    });
+    check!(ran, "it did not run");
     same!(result() as i32, 4 << 16 | 20);
     Ok(())
 }
