@@ -2,7 +2,9 @@
 //!
 //! `tests/sim/mutants.txt` lists them as replacements in the sources. All are made at once in a
 //! scratch copy, each behind a number; then one build serves all: the simulation runs once for
-//! each with that number in its environment. A block whose code is not found fails loudly.
+//! each with that number in its environment. A block whose code is not found fails loudly, here
+//! and in a test on the host. Before any bug is switched on, the copy has to come to the very sum
+//! that the sources as they are come to: else what it finds says nothing.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::{paths, proc};
+use crate::{paths, proc, sim};
 
 /// What `mutants` takes.
 #[derive(clap::Args)]
@@ -20,8 +22,11 @@ pub struct Args {
     /// Only those whose names contain this
     pub only: Option<String>,
     /// Minutes that the simulation has for each
-    #[arg(long, default_value_t = 1.0)]
+    #[arg(long, default_value_t = 2.0)]
     pub minutes: f64,
+    /// Seed to begin with
+    #[arg(long, default_value_t = 0)]
+    pub first: u64,
     /// Only make them and build
     #[arg(long)]
     pub build: bool,
@@ -126,19 +131,45 @@ fn copy(to: &Path, mutated: &BTreeMap<String, String>) -> Result<()> {
     Ok(())
 }
 
+/// Scripts whose sums are compared.
+const COMPARED: &str = "64";
+
+/// What a program that simulates comes to without any bug.
+fn sum(run: &mut Command) -> Result<String> {
+    run.env("SIM_MUTANT", "0");
+    run.args([
+        "--brief",
+        "--shrink",
+        "0",
+        "--minutes",
+        "30",
+        "--scripts",
+        COMPARED,
+    ]);
+    let out = run.stderr(Stdio::null()).output()?;
+    let said = String::from_utf8_lossy(&out.stdout).into_owned();
+    ensure!(
+        out.status.success(),
+        "without any bug the simulation fails:\n{said}"
+    );
+    Ok(said
+        .lines()
+        .find_map(|line| line.split_once("; sum "))
+        .context("the simulation told no sum")?
+        .1
+        .to_owned())
+}
+
 /// Runs the simulation with one bug; what found it, if anything did.
-fn hunt(program: &Path, number: usize, minutes: f64) -> Result<Option<String>> {
+fn hunt(program: &Path, number: usize, args: &Args) -> Result<Option<String>> {
     let log = paths::logs()?.join("mutant.log");
     let out = fs::File::create(&log)?;
+    let minutes = args.minutes;
     let mut run = Command::new(program);
     run.env("SIM_MUTANT", number.to_string())
-        .args([
-            "--brief",
-            "--shrink",
-            "0",
-            "--minutes",
-            &minutes.to_string(),
-        ])
+        .args(["--brief", "--shrink", "0"])
+        .args(["--first", &args.first.to_string()])
+        .args(["--minutes", &minutes.to_string()])
         .stdout(out.try_clone()?)
         .stderr(Stdio::from(out));
     let mut child = run.spawn()?;
@@ -159,15 +190,26 @@ fn hunt(program: &Path, number: usize, minutes: f64) -> Result<Option<String>> {
         return Ok(None);
     }
     let said = String::from_utf8_lossy(&fs::read(&log)?).into_owned();
+    Ok(Some(found_by(&said, &status.to_string())))
+}
+
+/// What a report says first of what is wrong; `status` when there is no report.
+fn found_by(said: &str, status: &str) -> String {
     let mut lines = said.lines().skip_while(|line| !line.starts_with("FAIL: "));
-    let first = lines.next().unwrap_or("the process ended");
+    let Some(first) = lines.next() else {
+        // A panic within a panic: the first one was told.
+        let told = said.lines().find(|line| line.starts_with("seed "));
+        return format!("{status}: {}", told.unwrap_or("nothing was told"));
+    };
+    let seed = first.split([' ', ',']).nth(2).unwrap_or("?");
     let first = first.split_once("steps: ").map_or(first, |(_, why)| why);
     let why = if first.starts_with("the judge") {
         lines.next().unwrap_or(first)
     } else {
         first
     };
-    Ok(Some(why.chars().take(110).collect()))
+    let why: String = why.chars().take(100).collect();
+    format!("{why} (seed {seed})")
 }
 
 /// Makes the mutants and hunts each.
@@ -186,9 +228,16 @@ pub fn mutants(args: &Args) -> Result<()> {
         return Ok(());
     }
     let program = scratch.join("target/sim/sim");
-    if let Some(why) = hunt(&program, 0, args.minutes)? {
-        bail!("without any bug the simulation fails: {why}");
-    }
+    let (ours, copy) = (
+        sum(&mut sim::command(&[]))?,
+        sum(&mut Command::new(&program))?,
+    );
+    ensure!(
+        ours == copy,
+        "without any bug the copy comes to {copy}, the sources to {ours}: some block changes \
+         what is done when its bug is off"
+    );
+    println!("without any bug the copy does what the sources do: {copy}");
     let (mut hunted, mut missed) = (0, 0);
     for (number, mutant) in (1..).zip(&mutants) {
         if args
@@ -199,7 +248,7 @@ pub fn mutants(args: &Args) -> Result<()> {
             continue;
         }
         let begun = Instant::now();
-        let found = hunt(&program, number, args.minutes)?;
+        let found = hunt(&program, number, args)?;
         let seconds = begun.elapsed().as_secs();
         hunted += 1;
         missed += u32::from(found.is_none());
@@ -209,7 +258,36 @@ pub fn mutants(args: &Args) -> Result<()> {
             mutant.name
         );
     }
+    ensure!(hunted > 0, "no deliberate bug has such a name");
     println!("{} of {hunted} deliberate bugs were found", hunted - missed);
     ensure!(missed == 0, "{missed} deliberate bugs were not found");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever moves code that a deliberate bug stands in moves the bug.
+    #[test]
+    fn the_code_of_every_bug_is_found() {
+        let text = fs::read_to_string(paths::root().join("tests/sim/mutants.txt")).unwrap();
+        let mutants = parse(&text).unwrap();
+        assert!(mutants.len() > 40);
+        mutated(&mutants).unwrap();
+    }
+
+    #[test]
+    fn what_found_a_bug_is_said() {
+        let said = "noise\nFAIL: seed 7, 20 steps: the judge found:\nGrants: grant 8 is lost\n";
+        assert_eq!(found_by(said, ""), "Grants: grant 8 is lost (seed 7)");
+        assert_eq!(
+            found_by("FAIL: seed 12, 6000 steps: walk of 0x0\n", ""),
+            "walk of 0x0 (seed 12)"
+        );
+        assert_eq!(
+            found_by("seed 3: panicked", "signal: 6"),
+            "signal: 6: seed 3: panicked"
+        );
+    }
 }

@@ -6,8 +6,8 @@ use anyhow::{Result, bail};
 
 use crate::{paths, proc};
 
-/// Builds and runs the crate `tests/sim`.
-fn command(args: &[String]) -> Command {
+/// Builds and runs the crate `tests/sim` with these arguments.
+pub fn command(args: &[String]) -> Command {
     let mut cargo = Command::new(env!("CARGO"));
     cargo
         .current_dir(paths::root())

@@ -92,7 +92,7 @@ impl Author {
 
     fn family_op(&mut self) -> Op {
         // Guests without privilege are refused the tools' calls: once in a while is enough.
-        let mut at = self.chance.below(if self.who.slot == 0 { 81 } else { 65 });
+        let mut at = self.chance.below(if self.who.slot == 0 { 81 } else { 72 });
         let mut call = nr::DOMCTL;
         for (number, weight) in WEIGHTS {
             if at < *weight {

@@ -106,6 +106,8 @@ fn tables(chance: &mut Chance, who: Who) -> Vec<Op> {
         MMUEXT_PIN_L1_TABLE + u32::from(level),
         Val::Mfn(own, n),
     ));
+    // What its kernel may have left in TLBs must not reach the table.
+    ops.push(Op::Write(Val::Data(n, 32), 8, num(maker.chance.bits())));
     ops.push(mmu_update(
         Val::Entry(own, above, link, 0),
         Val::Pte(own, n, RWU),
@@ -157,15 +159,28 @@ fn accept(chance: &mut Chance, who: Who) -> Vec<Op> {
         let gref = 8 + chance.below(8);
         let n = FRAMES + chance.below(SPARE.into()) as u16;
         let flags = chance.of(&[2u64, 2, 2, 6]);
-        ops.push(grant(
-            GNTTABOP_map_grant_ref,
-            &[
-                (0, 8, Val::Data(n, 0)),
-                (8, 4, num(flags)),
-                (12, 4, num(gref)),
-                (16, 2, num(from)),
-            ],
-        ));
+        let map = |at: Val, flags: u64| {
+            grant(
+                GNTTABOP_map_grant_ref,
+                &[
+                    (0, 8, at),
+                    (8, 4, num(flags)),
+                    (12, 4, num(gref)),
+                    (16, 2, num(from)),
+                ],
+            )
+        };
+        match chance.below(8) {
+            // Where nothing can be mapped.
+            0 => ops.push(map(num(chance.of(&[0x7000_0000_0000u64, 1 << 47])), flags)),
+            // Twice, with other rights; either's handle may be undone at the other's address.
+            1 | 2 => {
+                let other = FRAMES + chance.below(SPARE.into()) as u16;
+                ops.push(map(Val::Data(other, 0), flags ^ 4));
+            }
+            _ => {}
+        }
+        ops.push(map(Val::Data(n, 0), flags));
         ops.push(Op::Read(Val::Data(n, 8)));
         ops.push(Op::Write(Val::Data(n, 16), 8, num(chance.bits())));
         ops.push(grant(

@@ -126,6 +126,10 @@ fn many(args: &Args) -> ExitCode {
         scripts: args.scripts,
         twins: args.twins,
     });
+    // What failed comes first: it may be of a kind that stops the rest of the report.
+    if let Some(failure) = &found.failure {
+        println!("{}", failure.line());
+    }
     report::show(&found, args.brief);
     match &found.failure {
         Some(failure) => failed(args, failure),
@@ -138,7 +142,7 @@ fn failed(args: &Args, failure: &Failed) -> ExitCode {
     let Failed { script, why, twins } = failure;
     let seed = script.setting.seed;
     let more = if *twins { " --twins" } else { "" };
-    println!("FAIL: seed {seed}, {} steps: {why}", script.steps.len());
+    println!("{}", failure.line());
     println!(
         "`cargo xtask sim --seed {seed} --steps {}{more}` runs it alone",
         args.steps

@@ -41,6 +41,14 @@ pub struct Failed {
     pub twins: bool,
 }
 
+impl Failed {
+    /// What is said of it first.
+    pub fn line(&self) -> String {
+        let (seed, steps) = (self.script.setting.seed, self.script.steps.len());
+        format!("FAIL: seed {seed}, {steps} steps: {}", self.why)
+    }
+}
+
 /// One script in so many is run as twins instead.
 const TWINS: u64 = 16;
 

@@ -16,6 +16,8 @@ const NEW: &[Field] = fields!(MemoryReservation {
     extent_start: Array(&Below(64)),
     nr_extents: Count,
     extent_order: Of(&[0, 0, 0, 0, 1, 2, 9]),
+    // Also below so few address bits that there is none.
+    mem_flags: Of(&[0, 0, 0, 0, 20, 13]),
     domid: Domid,
 });
 

@@ -117,7 +117,7 @@ impl Baton {
         Baton {
             seed,
             // Some races want many changes in a row, others a long run in between.
-            rarity: [4, 4, 2, 16][(rng >> 32) as usize % 4],
+            rarity: [4, 4, 2, 16, 128][(rng >> 32) as usize % 5],
             state: RefCell::new(state),
         }
     }
