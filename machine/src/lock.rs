@@ -158,6 +158,7 @@ mod tests {
 
     /// Which lock waits for the other's holder must not hang on where the heap put them.
     #[test]
+    #[cfg_attr(miri, ignore = "CPUs that run side by side are coroutines")]
     fn two_locks_are_taken_in_the_order_of_their_first_time() {
         let locks = [Lock::new(1, ()), Lock::new(1, ())];
         for [first, second] in [[0, 1], [1, 0]] {

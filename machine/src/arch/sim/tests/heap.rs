@@ -15,6 +15,7 @@ fn free_all(machine: SimMachine, heap: &mut Heap) {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "too long under an interpreter")]
 fn random_use_loses_nothing_and_overlaps_nowhere() {
     for seed in 1..40u64 {
         // Not a power of two, not aligned: 5 to 1000.

@@ -17,6 +17,7 @@ fn order(seed: u64) -> Vec<u32> {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "CPUs that run side by side are coroutines")]
 fn a_seed_is_an_interleaving() {
     assert_eq!(order(1), order(1));
     let all: Vec<_> = (0..20).map(order).collect();
@@ -25,6 +26,7 @@ fn a_seed_is_an_interleaving() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "CPUs that run side by side are coroutines")]
 fn locks_exclude() {
     for seed in 0..30 {
         let machine = SimMachine::new(16, 4);
@@ -51,6 +53,7 @@ fn locks_exclude() {
 
 /// Each CPU flushes all the others while they do the same, wait for locks, or run guests.
 #[test]
+#[cfg_attr(miri, ignore = "CPUs that run side by side are coroutines")]
 fn flush_requests_never_deadlock() {
     for seed in 0..30 {
         let machine = SimMachine::new(16, 3);
@@ -115,6 +118,7 @@ fn reuse(seed: u64, flush: bool) {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "CPUs that run side by side are coroutines")]
 fn a_flush_before_reuse_is_enough() {
     (0..20).for_each(|seed| reuse(seed, true));
 }
@@ -126,6 +130,7 @@ fn a_missing_flush_is_found() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "CPUs that run side by side are coroutines")]
 fn idle_cpus_let_time_pass() {
     for seed in 0..10 {
         let machine = SimMachine::new(16, 3);

@@ -214,6 +214,7 @@ fn page() -> Page {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "too long under an interpreter")]
 fn two_cpus_in_every_order() {
     let page = page();
     let mut all = Vec::new();
@@ -234,6 +235,7 @@ fn two_cpus_in_every_order() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "too long under an interpreter")]
 fn three_cpus_in_every_order() {
     let page = page();
     let table = |check, leaves| Actor::new(PageType::L1, check, leaves);
@@ -289,6 +291,7 @@ fn a_table_lock_and_a_pin_survive_references() {
 
 /// Partial work changes hands between threads: the number of entries done goes with it.
 #[test]
+#[cfg_attr(miri, ignore = "too long under an interpreter")]
 fn threads_take_up_each_others_work() {
     let page = page();
     let held = AtomicU32::new(0);
