@@ -47,5 +47,6 @@ pub fn short() -> Result<String> {
     .map(String::from);
     proc::step("simulation", &mut command(&args), &log)?;
     let said = std::fs::read_to_string(&log)?;
-    Ok(said.lines().next().unwrap_or_default().to_owned())
+    let sum = said.lines().find(|line| line.contains(" scripts on "));
+    Ok(sum.unwrap_or_default().to_owned())
 }

@@ -1,5 +1,6 @@
 //! The handle by which tests make and control a machine.
 
+use super::PowerEvent;
 use super::cpu::Cpu;
 use super::guest::{GuestCpu, GuestOp};
 use super::mem::{MemArch, NEVER, Shared, lock, set_current};
@@ -264,7 +265,10 @@ impl SimMachine {
     /// As [`SimMachine::run`], with a function for each CPU, from 0.
     pub fn run_each(&self, seed: u64, mains: Vec<CpuMain<'_>>) {
         if let Err(cause) = super::sched::run(self.0, seed, mains) {
-            eprintln!("simulated machine: failed with seed {seed}");
+            // Who switches it off says so.
+            if !cause.is::<PowerEvent>() {
+                eprintln!("simulated machine: failed with seed {seed}");
+            }
             resume_unwind(cause);
         }
     }
