@@ -64,8 +64,9 @@ pub fn read_kernel(cx: &Cx, va: u64, buf: &mut [u8]) -> Result<(), Trap> {
 }
 
 fn read_as(cx: &Cx, va: u64, buf: &mut [u8], access: Access) -> Result<(), Trap> {
-    // For what lies in one word, as most arguments do, the frame need not be held.
-    if (va & 7) as usize + buf.len() <= 8 {
+    // For what lies in one word, as most arguments do, the frame need not be held. Nothing lies
+    // nowhere, wherever that is.
+    if buf.len().wrapping_sub(1) < 8 - (va & 7) as usize {
         nameable(cx, va)?;
         let hvm = cx.st.hvm.as_ref().ok_or(Trap::GP)?;
         let gpa = hvm.translate(va, cx.cpu.regs().rflags, access)?;

@@ -12,6 +12,12 @@ fn copies_walk_the_guests_own_tables() {
         assert_eq!(cx.copy_in(at), Ok(0x1122_3344_5566_7788));
         for bad in [0x4000_0000, 0x8000_0000_0000, u64::MAX - 3, 0xfee0_0000] {
             assert_eq!(cx.copy_in(GuestPtr::<u64>::new(bad)), Err(Errno::EFAULT));
+            assert_eq!(
+                crate::hvm::read(cx, bad, &mut []),
+                Ok(()),
+                "nothing is read"
+            );
+            assert!(crate::hvm::read(cx, bad, &mut [0]).is_err());
         }
         // 2 MiB are mapped, but there is less memory.
         let beyond = GuestPtr::<u64>::new(RAM << 12);
