@@ -194,6 +194,31 @@ vcpus_are() {
 	[ "$(in_guest "$1" 'for c in /sys/devices/system/cpu/cpu*/online; do [ "$(cat $c)" = 1 ] || echo 1 > $c; done 2>/dev/null; grep -c ^processor /proc/cpuinfo')" = "$2" ]
 }
 
+# cycles NAME COUNT: makes a configured guest and ends it again, as often; each fifth time it
+# comes up. Free memory, loop devices, domains and xenstore are as before.
+cycles() {
+	# What the first guest leaves in caches does not count.
+	cycle "$1" 1
+	before=$(free_memory)
+	nodes=$(xenstore-ls / | wc -l)
+	for n in $(seq "$2"); do cycle "$1" "$n"; done
+	[ "$(free_memory)" = "$before" ]
+	no_loops
+	[ "$(xl list | wc -l)" = 2 ]
+	left=$(xenstore-ls / | wc -l)
+	echo "$nodes nodes before, $left after"
+	[ "$left" -le $((nodes + 2)) ]
+}
+
+# One of them, the Nth.
+cycle() {
+	from=$(stat -c %s "$(console_log "$1")" 2> /dev/null || echo 0)
+	xl create "/etc/xen/$1.cfg"
+	[ $(($2 % 5)) != 0 ] || seen "$1" GUEST-READY 300 "$from"
+	xl destroy "$1"
+	gone "$1"
+}
+
 # Free memory as xl shows it, MiB.
 free_memory() { xl info | sed -n 's/^free_memory *: //p'; }
 
